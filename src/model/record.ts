@@ -1,0 +1,68 @@
+import type { RecordedFinding } from './finding.ts';
+import type { Client, Helo, Tls } from './session.ts';
+import type { Origin } from './origin.ts';
+
+/** What an event was; one closed list, documented in docs/events.md. */
+export const EVENTS = {
+  'connection-refused':
+    'a client was turned away before its first command (limit, deny line, early talker, PROXY)',
+  'recipient-refused': 'one recipient was refused or deferred at RCPT',
+  'sender-refused': 'a refusal was spoken at HELO or MAIL because `refuseat` says so',
+  'message-refused': 'the message was refused or deferred at DATA or after the final dot',
+  'message-accepted': 'every recipient of the message has a next hop that said 250',
+  'message-held': 'some or all recipients got a durable quarantine copy instead',
+  'message-discarded': 'accepted and thrown away because a rule says discard',
+} as const;
+
+export type EventName = keyof typeof EVENTS;
+
+/** One recipient in a record. */
+export interface RecordedRecipient {
+  readonly address: string;
+  /** continue, defer, reject, quarantine or discard. */
+  readonly verdict: string;
+  /** The rule that decided, or null when nothing did. */
+  readonly rule: string | null;
+  /** The hop and what it said, when it was asked. */
+  readonly hop: string | null;
+  readonly hopReply: string | null;
+}
+
+/**
+ * A verdict record: all that is needed to explain one event, and to take the decision again. Strings from outside are
+ * byte strings; whoever prints them escapes them.
+ */
+export interface VerdictRecord {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly event: EventName;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly durationMs: number;
+  readonly edge: string;
+  readonly client: Client | null;
+  readonly relayClient: boolean;
+  readonly helo: Helo | null;
+  readonly tls: Tls | null;
+  /** null: the null sender; undefined: no MAIL yet. */
+  readonly sender?: string | null;
+  readonly recipients: readonly RecordedRecipient[];
+  readonly messageId: string | null;
+  readonly size: number | null;
+  readonly sha256: string | null;
+  readonly findings: readonly RecordedFinding[];
+  readonly score: number;
+  /** The rule that decided the event, or null. */
+  readonly rule: string | null;
+  /** The reply as the client read it. */
+  readonly reply: string;
+  /** Settings in force that are not the shipped default: name, value as text, where it stands. */
+  readonly settings: readonly { readonly name: string; readonly value: string; readonly origin: Origin }[];
+  /** Which generation of the configuration decided. */
+  readonly configuration: string;
+}
+
+/** Takes records; must return at once and never throw. */
+export interface Journal {
+  write(record: VerdictRecord): void;
+}
