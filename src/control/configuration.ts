@@ -1,0 +1,137 @@
+import type { Address } from '../model/address.ts';
+import { lowerAscii } from '../model/address.ts';
+import type { Layer, Origin } from '../model/origin.ts';
+import type { Complaints } from './complaints.ts';
+import { Effective } from './effective.ts';
+import type { SettingName } from './settings.ts';
+import { SETTING_NAMES, SETTINGS, settingNamed } from './settings.ts';
+import type { Simcontrol, SimcontrolEntry } from './simcontrol.ts';
+import { didYouMean } from './suggest.ts';
+import type { TcpRule, TcpRules } from './tcprules.ts';
+
+type Changes = Map<SettingName, { readonly value: unknown; readonly origin: Origin }>;
+
+/** Which setting a variable of tcp.smtp sets. */
+const BY_VARIABLE: ReadonlyMap<string, SettingName> = new Map(
+  SETTING_NAMES.flatMap(name => SETTINGS[name].variables.map((variable): [string, SettingName] => [variable, name])),
+);
+
+/** What identifies a client for tcp.smtp. */
+export interface ClientIdentity {
+  readonly ip: string;
+  readonly host: string | null;
+  readonly info: string | null;
+}
+
+/** A client's settings, or the order to turn it away. */
+export interface ClientSettings {
+  readonly action: 'allow' | 'deny';
+  readonly rule: TcpRule | null;
+  readonly effective: Effective;
+}
+
+/** A complete, checked configuration. Immutable: a reload makes a new one. */
+export class Configuration {
+  /** Short hash of everything that was read; in every record. */
+  readonly generation: string;
+  /** The settings of layers 1 and 2. */
+  readonly site: Effective;
+  readonly rules: TcpRules | null;
+  readonly simcontrol: Simcontrol | null;
+  readonly #clients = new WeakMap<TcpRule, Effective>();
+  readonly #recipients = new WeakMap<Effective, Map<string, Effective>>();
+
+  constructor(generation: string, site: Effective, rules: TcpRules | null, simcontrol: Simcontrol | null) {
+    this.generation = generation;
+    this.site = site;
+    this.rules = rules;
+    this.simcontrol = simcontrol;
+  }
+
+  /** The one line of tcp.smtp that applies to a client, and the settings it makes. No line: allowed, site settings. */
+  forClient(client: ClientIdentity): ClientSettings {
+    const rule = this.rules?.find(client) ?? null;
+    if (rule === null) return { action: 'allow', rule, effective: this.site };
+    let effective = this.#clients.get(rule);
+    if (effective === undefined) {
+      const changes = clientChanges(rule, null);
+      effective = changes.size === 0 ? this.site : this.site.with(changes);
+      this.#clients.set(rule, effective);
+    }
+    return { action: rule.action, rule, effective };
+  }
+
+  /** A recipient's own settings on top of the client's: default record, then domain, then address (simscan.md 5). */
+  forRecipient(client: Effective, recipient: Address): Effective {
+    if (this.simcontrol === null) return client;
+    const entries = this.simcontrol.lookup(recipient);
+    if (entries.length === 0) return client;
+    let byEntries = this.#recipients.get(client);
+    if (byEntries === undefined) {
+      byEntries = new Map();
+      this.#recipients.set(client, byEntries);
+    }
+    const key = entries.map(entry => entry.key).join('\n');
+    let effective = byEntries.get(key);
+    if (effective === undefined) {
+      const changes: Changes = new Map();
+      for (const entry of entries) recipientChanges(entry, changes, null);
+      effective = client.with(changes);
+      byEntries.set(key, effective);
+    }
+    return effective;
+  }
+}
+
+/** What a line of tcp.smtp sets; complains, when asked to, about values and about names that look like typing errors. */
+export function clientChanges(rule: TcpRule, complaints: Complaints | null): Changes {
+  const changes: Changes = new Map();
+  for (const [variable, text] of rule.variables) {
+    const name = BY_VARIABLE.get(variable);
+    if (name === undefined) {
+      // Other programs have variables there too: only a near miss is worth a word.
+      const meant = variable.length > 4 ? didYouMean(variable, BY_VARIABLE.keys()) : null;
+      if (complaints && meant !== null && !OTHERS_VARIABLES.has(variable)) {
+        complaints.warn(rule.place, 0, `${variable} sets nothing here (did you mean ${meant}?)`);
+      }
+      continue;
+    }
+    apply(name, text, 'client', rule.place, changes, complaints);
+  }
+  return changes;
+}
+
+/** Variables of the classic tools that this release does not read and that look like ones it does. */
+const OTHERS_VARIABLES: ReadonlySet<string> = new Set(['DKSIGN', 'DKVERIFY', 'DKQUEUE', 'DKIMSIGN', 'DKIMVERIFY', 'QMAILQUEUE']);
+
+/** What a line of simcontrol sets for a recipient. */
+export function recipientChanges(entry: SimcontrolEntry, changes: Changes, complaints: Complaints | null): void {
+  for (const [key, text] of entry.settings) {
+    const name = lowerAscii(key);
+    const setting = settingNamed(name);
+    if (setting === null || !setting.layers.includes('recipient')) {
+      if (complaints === null) continue;
+      const candidates = SETTING_NAMES.filter(n => (SETTINGS[n].layers as readonly Layer[]).includes('recipient'));
+      const meant = didYouMean(name, candidates);
+      const why = setting === null ? 'is not a setting' : 'cannot be set for a recipient';
+      complaints.error(entry.place, 0, `${key} ${why}${meant === null ? '' : ` (did you mean ${meant}?)`}`);
+      continue;
+    }
+    apply(name as SettingName, text, 'recipient', entry.place, changes, complaints);
+  }
+}
+
+function apply(
+  name: SettingName,
+  text: string,
+  layer: Layer,
+  place: string,
+  changes: Changes,
+  complaints: Complaints | null,
+): void {
+  const parse = settingNamed(name)?.kind.value;
+  if (!parse) return;
+  const parsed = parse(text);
+  if ('value' in parsed) changes.set(name, { value: parsed.value, origin: { layer, place } });
+  else complaints?.error(place, 0, `${name}: ${parsed.wanted}`);
+}

@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { basename, isAbsolute, join } from 'node:path';
+import type { Origin } from '../model/origin.ts';
+import type { Actions } from './actions.ts';
+import { mergeActions } from './actions.ts';
+import type { Complaints, Parse } from './complaints.ts';
+import { clientChanges, Configuration, recipientChanges } from './configuration.ts';
+import type { ControlDirectory, ControlFile } from './directory.ts';
+import { readControlDirectory, readControlFile, textOf } from './directory.ts';
+import { domainListFromCdb } from './domain-list.ts';
+import { Effective } from './effective.ts';
+import { QMAIL_FILES } from './qmail-files.ts';
+import type { SettingName, SettingValues } from './settings.ts';
+import { SETTING_NAMES, SETTINGS, settingNamed } from './settings.ts';
+import type { Simcontrol } from './simcontrol.ts';
+import { parseSimcontrol, simcontrolFromCdb } from './simcontrol.ts';
+import { didYouMean } from './suggest.ts';
+import type { TcpRules } from './tcprules.ts';
+import { parseTcpRules, tcpRulesFromCdb } from './tcprules.ts';
+
+/** Where a configuration comes from, and what it may name. */
+export interface LoadOptions {
+  /** The shipped control directory. */
+  readonly rulesDir: string;
+  /** The site's control directory; null: the shipped one alone. */
+  readonly controlDir: string | null;
+  /** Rules that some plugin reports. */
+  readonly ruleNames: ReadonlySet<string>;
+  readonly pluginNames: ReadonlySet<string>;
+}
+
+/**
+ * Settings that say whose mail goes where. The shipped values are an example for newcomers; a site that has a control
+ * directory of its own never gets them by accident.
+ */
+const NEVER_SHIPPED_TO_A_SITE: ReadonlySet<string> = new Set(['me', 'rcpthosts', 'morercpthosts', 'smtproutes', 'listen']);
+
+const EXTRA_FILES = ['simcontrol', 'simcontrol.cdb', 'morercpthosts.cdb', 'tcp.smtp', 'tcp.smtp.cdb'];
+
+const FILE_NAMES: ReadonlyMap<string, SettingName> = new Map(
+  SETTING_NAMES.flatMap(name => [name, ...(SETTINGS[name].alsoFiles ?? [])].map((file): [string, SettingName] => [file, name])),
+);
+
+/**
+ * Reads and checks a whole configuration. All that is wrong goes to `complaints`; with an error there, the result must
+ * not be used. Reads every file once; 100,000-line files are fine.
+ */
+export async function loadConfiguration(options: LoadOptions, complaints: Complaints): Promise<Configuration> {
+  const wanted = (name: string) => FILE_NAMES.has(name) || EXTRA_FILES.includes(name);
+  const shipped = await readControlDirectory(options.rulesDir, wanted, complaints);
+  const site = options.controlDir === null ? null : await readControlDirectory(options.controlDir, wanted, complaints);
+  if (site) warnOfUnknownFiles(site, complaints);
+  const hash = createHash('sha256');
+  const effective = siteSettings(shipped, site, complaints, hash);
+  checkNames(effective.values.actions, effective.values.checks, options, complaints);
+  const simcontrol = loadSimcontrol(site, complaints, hash);
+  const rules = await loadTcpRules(effective.values.tcpsmtp, options.controlDir, complaints);
+  if (site) requireSite(effective, site, complaints);
+  return new Configuration(hash.digest('hex').slice(0, 8), effective, rules, simcontrol);
+}
+
+/** The same configuration with tcp.smtp read again. */
+export function withRules(before: Configuration, rules: TcpRules | null): Configuration {
+  return new Configuration(before.generation, before.site, rules, before.simcontrol);
+}
+
+function siteSettings(
+  shipped: ControlDirectory,
+  site: ControlDirectory | null,
+  complaints: Complaints,
+  hash: ReturnType<typeof createHash>,
+): Effective {
+  const values: Record<string, unknown> = {};
+  const origins = new Map<SettingName, Origin>();
+  for (const name of SETTING_NAMES) values[name] = SETTINGS[name].builtIn;
+  for (const [directory, layer] of [
+    [shipped, 'default'],
+    [site, 'site'],
+  ] as const) {
+    if (directory === null) continue;
+    for (const [fileName, file] of directory.files) {
+      const name = FILE_NAMES.get(fileName);
+      if (name === undefined) continue;
+      if (layer === 'default' && site !== null && NEVER_SHIPPED_TO_A_SITE.has(name)) continue;
+      if (!(SETTINGS[name].layers as readonly string[]).includes(layer)) continue;
+      hash.update(`${layer} ${fileName} ${file.bytes.length}\n`).update(file.bytes);
+      const value = (settingNamed(name)?.kind.file as Parse<unknown>)(textOf(file), file.path, complaints);
+      if (value === undefined) continue;
+      values[name] = name === 'actions' ? mergeActions(values[name] as Actions, value as Actions) : value;
+      origins.set(name, { layer, place: file.path });
+    }
+  }
+  const cdb = site?.files.get('morercpthosts.cdb');
+  if (cdb) {
+    hash.update(cdb.bytes);
+    values.morercpthosts = domainListFromCdb(cdb.bytes, cdb.path, complaints);
+    origins.set('morercpthosts', { layer: 'site', place: cdb.path });
+    warnIfNewer(site?.files.get('morercpthosts'), cdb, 'qmail-newmrh', complaints);
+  }
+  if (values.me === '') values.me = hostname();
+  return new Effective(values as unknown as SettingValues, origins);
+}
+
+function requireSite(effective: Effective, site: ControlDirectory, complaints: Complaints): void {
+  const { rcpthosts, openrelay, smtproutes } = effective.values;
+  if (rcpthosts === null && !openrelay) {
+    complaints.error(
+      join(site.path, 'rcpthosts'),
+      0,
+      'missing, which would make this an open relay; write the domains you accept mail for into it (if you mean it: openrelay with yes)',
+    );
+  }
+  if (rcpthosts === null && effective.values.morercpthosts !== null) {
+    complaints.warn(join(site.path, 'morercpthosts'), 0, 'is looked at only when rcpthosts exists');
+  }
+  if ([...smtproutes.all()].length === 0) {
+    complaints.error(
+      join(site.path, 'smtproutes'),
+      0,
+      'missing or empty, so there is nowhere to pass mail on to; for one mail server behind this gateway write :HOST:PORT, for MX records write a line with one colon',
+    );
+  }
+}
+
+function warnOfUnknownFiles(site: ControlDirectory, complaints: Complaints): void {
+  const known = [...FILE_NAMES.keys(), ...EXTRA_FILES];
+  for (const name of site.names) {
+    if (FILE_NAMES.has(name) || EXTRA_FILES.includes(name) || QMAIL_FILES.has(name) || name.startsWith('.')) continue;
+    const meant = didYouMean(name, known);
+    if (meant !== null) complaints.warn(join(site.path, name), 0, `nothing reads this file (did you mean ${meant}?)`);
+  }
+}
+
+function checkNames(actions: Actions, checks: readonly string[], options: LoadOptions, complaints: Complaints): void {
+  const check = (name: string, known: ReadonlySet<string>, place: string, what: string) => {
+    if (known.has(name)) return;
+    const meant = didYouMean(name, known);
+    complaints.error(place, 0, `${name}: ${what}${meant === null ? '' : ` (did you mean ${meant}?)`}`);
+  };
+  for (const [rule, entry] of actions.rules) check(rule, options.ruleNames, entry.place, 'no plugin reports this rule');
+  for (const [plugin, entry] of actions.errors) check(plugin, options.pluginNames, entry.place, 'no such plugin');
+  for (const name of checks) {
+    if (name !== 'all' && name !== 'none') check(name, options.pluginNames, 'checks', 'no such plugin');
+  }
+}
+
+function loadSimcontrol(
+  site: ControlDirectory | null,
+  complaints: Complaints,
+  hash: ReturnType<typeof createHash>,
+): Simcontrol | null {
+  const text = site?.files.get('simcontrol');
+  const cdb = site?.files.get('simcontrol.cdb');
+  const file = cdb ?? text;
+  if (file === undefined) return null;
+  if (cdb) warnIfNewer(text, cdb, 'simscanmk', complaints);
+  hash.update(file.bytes);
+  const simcontrol = cdb
+    ? simcontrolFromCdb(cdb.bytes, cdb.path, complaints)
+    : parseSimcontrol(textOf(file), file.path, complaints);
+  for (const entry of simcontrol.entries()) recipientChanges(entry, new Map(), complaints);
+  return simcontrol;
+}
+
+/** Which file holds tcp.smtp: the compiled form when there is one, since that was live. */
+export async function findTcpRules(
+  setting: string,
+  controlDir: string | null,
+  complaints: Complaints,
+): Promise<ControlFile | null> {
+  if (setting === '' && controlDir === null) return null;
+  const named = setting === '' ? 'tcp.smtp' : setting;
+  const path = isAbsolute(named) ? named : join(controlDir ?? '.', named);
+  const file = await readControlFile(path, complaints);
+  if (path.endsWith('.cdb')) {
+    if (file === null) complaints.error(path, 0, 'tcpsmtp names this file, and it is not there');
+    return file;
+  }
+  const cdb = await readControlFile(`${path}.cdb`, complaints);
+  if (cdb) warnIfNewer(file ?? undefined, cdb, 'tcprules', complaints);
+  if (setting !== '' && file === null && cdb === null) {
+    complaints.error(path, 0, 'tcpsmtp names this file, and neither it nor its .cdb is there');
+  }
+  return cdb ?? file;
+}
+
+/** Reads and checks tcp.smtp; null when there is none. */
+export async function loadTcpRules(
+  setting: string,
+  controlDir: string | null,
+  complaints: Complaints,
+): Promise<TcpRules | null> {
+  const file = await findTcpRules(setting, controlDir, complaints);
+  if (file === null) return null;
+  const rules = file.path.endsWith('.cdb')
+    ? tcpRulesFromCdb(file.bytes, file.path, complaints)
+    : parseTcpRules(textOf(file), file.path, complaints);
+  for (const rule of rules.rules()) clientChanges(rule, complaints);
+  return rules;
+}
+
+function warnIfNewer(text: ControlFile | undefined, cdb: ControlFile, compiler: string, complaints: Complaints): void {
+  if (text === undefined || text.modified <= cdb.modified) return;
+  complaints.warn(cdb.path, 0, `${basename(text.path)} is newer than this; the compiled form is used: run ${compiler}`);
+}

@@ -1,0 +1,125 @@
+import type { Effective } from '../control/effective.ts';
+import type { SettingName, SettingValues } from '../control/settings.ts';
+import type { Dns } from '../model/dns.ts';
+import type { Finding, RecordedFinding } from '../model/finding.ts';
+import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
+import type { Stage } from '../model/stage.ts';
+
+/** Any plugin, its own types forgotten: the pipeline hands each what it declared and looks no further. */
+export type AnyPlugin = Plugin<SettingValues, SettingName, string>;
+
+/** What plugins are handed besides facts and settings. */
+export interface Services {
+  readonly dns: Dns;
+  now(): number;
+}
+
+/** How long the checks of one stage may take, milliseconds; then what has not answered is an error. */
+const STAGE_DEADLINE_MS = 60_000;
+
+/** One run of one tier of a stage. */
+export interface StageRun<G extends Stage> {
+  readonly stage: G;
+  readonly tier: Tier;
+  readonly facts: StageFacts[G];
+  readonly effective: Effective;
+  readonly signal: AbortSignal;
+}
+
+/** Plugins by stage and tier, worked out once from the list. */
+export class StageTable {
+  readonly #cells = new Map<string, readonly AnyPlugin[]>();
+  readonly #services: Services;
+
+  constructor(plugins: readonly AnyPlugin[], services: Services) {
+    this.#services = services;
+    for (const plugin of plugins) {
+      for (const stage of ['connect', 'helo', 'mail', 'rcpt', 'data', 'message'] as const) {
+        if (plugin[stage] === undefined) continue;
+        const key = `${stage} ${plugin.tier}`;
+        this.#cells.set(key, [...(this.#cells.get(key) ?? []), plugin]);
+      }
+    }
+  }
+
+  plugins(stage: Stage, tier: Tier): readonly AnyPlugin[] {
+    return this.#cells.get(`${stage} ${tier}`) ?? [];
+  }
+
+  /**
+   * Runs one tier of a stage, all its plugins together. An array when none of them had to wait, which spares the hot
+   * path its promises. Never throws or rejects: a plugin that does becomes an `error` finding.
+   */
+  run<G extends Stage>(run: StageRun<G>): readonly RecordedFinding[] | Promise<readonly RecordedFinding[]> {
+    const plugins = this.plugins(run.stage, run.tier);
+    if (plugins.length === 0) return [];
+    const found: RecordedFinding[][] = [];
+    const waiting: Promise<void>[] = [];
+    for (const [index, plugin] of plugins.entries()) {
+      const result = this.#runOne(plugin, run);
+      if (result instanceof Promise) {
+        waiting.push(
+          result.then(findings => {
+            found[index] = findings;
+          }),
+        );
+      } else found[index] = result;
+    }
+    return waiting.length === 0 ? found.flat() : Promise.all(waiting).then(() => found.flat());
+  }
+
+  #runOne<G extends Stage>(plugin: AnyPlugin, run: StageRun<G>): RecordedFinding[] | Promise<RecordedFinding[]> {
+    const { stage, facts, effective } = run;
+    if (plugin.sparesRelayClients && facts.relayClient) {
+      return recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'relay client' }]);
+    }
+    const start = performance.now();
+    const tools: Tools<SettingValues> = {
+      settings: effective.values,
+      origin: name => effective.origin(name).place,
+      dns: this.#services.dns,
+      now: this.#services.now,
+      signal: run.signal,
+    };
+    try {
+      const check = plugin[stage] as (facts: StageFacts[G], tools: Tools<SettingValues>) => readonly Finding[] | Promise<readonly Finding[]>;
+      const result = check(facts, tools);
+      if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
+      return withDeadline(result).then(
+        findings => recorded(plugin, stage, performance.now() - start, findings),
+        (error: unknown) => recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]),
+      );
+    } catch (error) {
+      return recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]);
+    }
+  }
+}
+
+function recorded(plugin: AnyPlugin, stage: Stage, ms: number, findings: readonly Finding[]): RecordedFinding[] {
+  const rounded = Math.round(ms * 100) / 100;
+  return findings.map(finding => ({ ...finding, stage, plugin: plugin.name, ms: rounded }));
+}
+
+function failed(plugin: AnyPlugin, error: unknown): Finding {
+  return { rule: plugin.name, state: 'error', detail: error instanceof Error ? error.message : String(error) };
+}
+
+/** The findings of the tiers that nobody ran because the verdict could no longer change. */
+export function skippedTier(table: StageTable, stage: Stage, tier: Tier): RecordedFinding[] {
+  return table
+    .plugins(stage, tier)
+    .flatMap(plugin => recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'decided' }]));
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${STAGE_DEADLINE_MS / 1000} s`)), STAGE_DEADLINE_MS);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
