@@ -36,7 +36,11 @@ export const parseActions: Parse<Actions> = (text, file, complaints) => {
     const key = isError ? parsed.key.slice(isError[0].length) : parsed.key;
     const before = table.get(key);
     if (before) {
-      complaints.error(file, entry.line, `${parsed.key} has an action already, at ${before.place}; keep one of the two`);
+      complaints.error(
+        file,
+        entry.line,
+        `${parsed.key} has an action already, at ${before.place}; keep one of the two`,
+      );
       continue;
     }
     table.set(key, { action: parsed.action, place: `${file}:${entry.line}` });
@@ -118,8 +122,12 @@ export function mergeActions(weaker: Actions, stronger: Actions): Actions {
 
 function withReply(action: Action, before: Action | undefined): Action {
   if ((action.kind !== 'defer' && action.kind !== 'reject') || action.reply !== null) return action;
-  if (before === undefined || (before.kind !== 'defer' && before.kind !== 'reject') || before.reply === null) return action;
-  return { kind: action.kind, reply: action.kind === before.kind ? before.reply : turned(before.reply, action.kind) };
+  if (before === undefined || (before.kind !== 'defer' && before.kind !== 'reject') || before.reply === null)
+    return action;
+  return {
+    kind: action.kind,
+    reply: action.kind === before.kind ? before.reply : turned(before.reply, action.kind),
+  };
 }
 
 /** The same words with another severity: 553 5.7.1 becomes 451 4.7.1 and the other way round. */

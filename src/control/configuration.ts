@@ -13,7 +13,9 @@ type Changes = Map<SettingName, { readonly value: unknown; readonly origin: Orig
 
 /** Which setting a variable of tcp.smtp sets. */
 const BY_VARIABLE: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.flatMap(name => SETTINGS[name].variables.map((variable): [string, SettingName] => [variable, name])),
+  SETTING_NAMES.flatMap(name =>
+    SETTINGS[name].variables.map((variable): [string, SettingName] => [variable, name]),
+  ),
 );
 
 /** What identifies a client for tcp.smtp. */
@@ -102,16 +104,29 @@ export function clientChanges(rule: TcpRule, complaints: Complaints | null): Cha
 }
 
 /** Variables of the classic tools that this release does not read and that look like ones it does. */
-const OTHERS_VARIABLES: ReadonlySet<string> = new Set(['DKSIGN', 'DKVERIFY', 'DKQUEUE', 'DKIMSIGN', 'DKIMVERIFY', 'QMAILQUEUE']);
+const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
+  'DKSIGN',
+  'DKVERIFY',
+  'DKQUEUE',
+  'DKIMSIGN',
+  'DKIMVERIFY',
+  'QMAILQUEUE',
+]);
 
 /** What a line of simcontrol sets for a recipient. */
-export function recipientChanges(entry: SimcontrolEntry, changes: Changes, complaints: Complaints | null): void {
+export function recipientChanges(
+  entry: SimcontrolEntry,
+  changes: Changes,
+  complaints: Complaints | null,
+): void {
   for (const [key, text] of entry.settings) {
     const name = lowerAscii(key);
     const setting = settingNamed(name);
     if (setting === null || !setting.layers.includes('recipient')) {
       if (complaints === null) continue;
-      const candidates = SETTING_NAMES.filter(n => (SETTINGS[n].layers as readonly Layer[]).includes('recipient'));
+      const candidates = SETTING_NAMES.filter(n =>
+        (SETTINGS[n].layers as readonly Layer[]).includes('recipient'),
+      );
       const meant = didYouMean(name, candidates);
       const why = setting === null ? 'is not a setting' : 'cannot be set for a recipient';
       complaints.error(entry.place, 0, `${key} ${why}${meant === null ? '' : ` (did you mean ${meant}?)`}`);

@@ -47,7 +47,9 @@ export class Effective {
 
   /** The settings that a site, a client line or a recipient line has set; computed once. */
   get changed(): readonly ShownSetting[] {
-    this.#changed ??= SETTING_NAMES.filter(name => this.origin(name).layer !== 'default').map(name => this.shown(name));
+    this.#changed ??= SETTING_NAMES.filter(name => this.origin(name).layer !== 'default').map(name =>
+      this.shown(name),
+    );
     return this.#changed;
   }
 }

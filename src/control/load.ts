@@ -34,22 +34,34 @@ export interface LoadOptions {
  * Settings that say whose mail goes where. The shipped values are an example for newcomers; a site that has a control
  * directory of its own never gets them by accident.
  */
-const NEVER_SHIPPED_TO_A_SITE: ReadonlySet<string> = new Set(['me', 'rcpthosts', 'morercpthosts', 'smtproutes', 'listen']);
+const NEVER_SHIPPED_TO_A_SITE: ReadonlySet<string> = new Set([
+  'me',
+  'rcpthosts',
+  'morercpthosts',
+  'smtproutes',
+  'listen',
+]);
 
 const EXTRA_FILES = ['simcontrol', 'simcontrol.cdb', 'morercpthosts.cdb', 'tcp.smtp', 'tcp.smtp.cdb'];
 
 const FILE_NAMES: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.flatMap(name => [name, ...(SETTINGS[name].alsoFiles ?? [])].map((file): [string, SettingName] => [file, name])),
+  SETTING_NAMES.flatMap(name =>
+    [name, ...(SETTINGS[name].alsoFiles ?? [])].map((file): [string, SettingName] => [file, name]),
+  ),
 );
 
 /**
  * Reads and checks a whole configuration. All that is wrong goes to `complaints`; with an error there, the result must
  * not be used. Reads every file once; 100,000-line files are fine.
  */
-export async function loadConfiguration(options: LoadOptions, complaints: Complaints): Promise<Configuration> {
+export async function loadConfiguration(
+  options: LoadOptions,
+  complaints: Complaints,
+): Promise<Configuration> {
   const wanted = (name: string) => FILE_NAMES.has(name) || EXTRA_FILES.includes(name);
   const shipped = await readControlDirectory(options.rulesDir, wanted, complaints);
-  const site = options.controlDir === null ? null : await readControlDirectory(options.controlDir, wanted, complaints);
+  const site =
+    options.controlDir === null ? null : await readControlDirectory(options.controlDir, wanted, complaints);
   if (site) warnOfUnknownFiles(site, complaints);
   const hash = createHash('sha256');
   const effective = siteSettings(shipped, site, complaints, hash);
@@ -126,20 +138,29 @@ function requireSite(effective: Effective, site: ControlDirectory, complaints: C
 function warnOfUnknownFiles(site: ControlDirectory, complaints: Complaints): void {
   const known = [...FILE_NAMES.keys(), ...EXTRA_FILES];
   for (const name of site.names) {
-    if (FILE_NAMES.has(name) || EXTRA_FILES.includes(name) || QMAIL_FILES.has(name) || name.startsWith('.')) continue;
+    if (FILE_NAMES.has(name) || EXTRA_FILES.includes(name) || QMAIL_FILES.has(name) || name.startsWith('.'))
+      continue;
     const meant = didYouMean(name, known);
-    if (meant !== null) complaints.warn(join(site.path, name), 0, `nothing reads this file (did you mean ${meant}?)`);
+    if (meant !== null)
+      complaints.warn(join(site.path, name), 0, `nothing reads this file (did you mean ${meant}?)`);
   }
 }
 
-function checkNames(actions: Actions, checks: readonly string[], options: LoadOptions, complaints: Complaints): void {
+function checkNames(
+  actions: Actions,
+  checks: readonly string[],
+  options: LoadOptions,
+  complaints: Complaints,
+): void {
   const check = (name: string, known: ReadonlySet<string>, place: string, what: string) => {
     if (known.has(name)) return;
     const meant = didYouMean(name, known);
     complaints.error(place, 0, `${name}: ${what}${meant === null ? '' : ` (did you mean ${meant}?)`}`);
   };
-  for (const [rule, entry] of actions.rules) check(rule, options.ruleNames, entry.place, 'no plugin reports this rule');
-  for (const [plugin, entry] of actions.errors) check(plugin, options.pluginNames, entry.place, 'no such plugin');
+  for (const [rule, entry] of actions.rules)
+    check(rule, options.ruleNames, entry.place, 'no plugin reports this rule');
+  for (const [plugin, entry] of actions.errors)
+    check(plugin, options.pluginNames, entry.place, 'no such plugin');
   for (const name of checks) {
     if (name !== 'all' && name !== 'none') check(name, options.pluginNames, 'checks', 'no such plugin');
   }
@@ -200,7 +221,16 @@ export async function loadTcpRules(
   return rules;
 }
 
-function warnIfNewer(text: ControlFile | undefined, cdb: ControlFile, compiler: string, complaints: Complaints): void {
+function warnIfNewer(
+  text: ControlFile | undefined,
+  cdb: ControlFile,
+  compiler: string,
+  complaints: Complaints,
+): void {
   if (text === undefined || text.modified <= cdb.modified) return;
-  complaints.warn(cdb.path, 0, `${basename(text.path)} is newer than this; the compiled form is used: run ${compiler}`);
+  complaints.warn(
+    cdb.path,
+    0,
+    `${basename(text.path)} is newer than this; the compiled form is used: run ${compiler}`,
+  );
 }

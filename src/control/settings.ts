@@ -5,7 +5,18 @@ import { parseDnsblList, parseDnsLists } from './dns-lists.ts';
 import { parseDomainList } from './domain-list.ts';
 import { parseIpList } from './ip-list.ts';
 import type { Kind } from './kinds.ts';
-import { classicInt, decimal, flag, format, int, line, oneOf, optionalLine, presence, words } from './kinds.ts';
+import {
+  classicInt,
+  decimal,
+  flag,
+  format,
+  int,
+  line,
+  oneOf,
+  optionalLine,
+  presence,
+  words,
+} from './kinds.ts';
 import { listEntries } from './readers.ts';
 import { parsePatternList } from './pattern.ts';
 import { parseRoutes } from './routes.ts';
@@ -29,11 +40,23 @@ const CLIENT: readonly Layer[] = ['default', 'site', 'client'];
 const EVERYWHERE: readonly Layer[] = ['default', 'site', 'client', 'recipient'];
 const RECIPIENT: readonly Layer[] = ['recipient'];
 
-function file<T>(kind: Kind<T>, builtIn: T, usedBy: string, doc: string, alsoFiles?: readonly string[]): Setting<T> {
+function file<T>(
+  kind: Kind<T>,
+  builtIn: T,
+  usedBy: string,
+  doc: string,
+  alsoFiles?: readonly string[],
+): Setting<T> {
   return { kind, builtIn, layers: FILES, variables: [], usedBy, doc, ...(alsoFiles ? { alsoFiles } : {}) };
 }
 
-function client<T>(kind: Kind<T>, builtIn: T, variables: readonly string[], usedBy: string, doc: string): Setting<T> {
+function client<T>(
+  kind: Kind<T>,
+  builtIn: T,
+  variables: readonly string[],
+  usedBy: string,
+  doc: string,
+): Setting<T> {
   return { kind, builtIn, layers: CLIENT, variables, usedBy, doc };
 }
 
@@ -50,17 +73,27 @@ function later<T>(kind: Kind<T>, builtIn: T, doc: string): Setting<T> {
 const size = (list: { readonly size: number }) => `${list.size} entries`;
 const listOf = <T extends { readonly size: number }>(syntax: string, parse: Kind<T>['file']) =>
   format(syntax, parse as never, size) as Kind<T>;
-const nothing = <T>(parse: (text: string, file: string, complaints: never) => T): T => parse('', '', undefined as never);
+const nothing = <T>(parse: (text: string, file: string, complaints: never) => T): T =>
+  parse('', '', undefined as never);
 
 const addresses = (form: 'plain' | 'regex' | 'auto') => ({
-  kind: listOf(form === 'regex' ? 'POSIX expressions, one a line' : 'addresses, one a line', parseAddressList(form)),
+  kind: listOf(
+    form === 'regex' ? 'POSIX expressions, one a line' : 'addresses, one a line',
+    parseAddressList(form),
+  ),
   none: nothing(parseAddressList(form)),
 });
 const plain = addresses('plain');
 const auto = addresses('auto');
 const regex = addresses('regex');
-const patterns = { kind: listOf('POSIX expressions, one a line', parsePatternList), none: nothing(parsePatternList) };
-const domains = { kind: listOf('domains, one a line; `.example.com` is all below it', parseDomainList), none: null };
+const patterns = {
+  kind: listOf('POSIX expressions, one a line', parsePatternList),
+  none: nothing(parsePatternList),
+};
+const domains = {
+  kind: listOf('domains, one a line; `.example.com` is all below it', parseDomainList),
+  none: null,
+};
 const lines: Kind<readonly string[]> = {
   ...words,
   syntax: 'one a line',
@@ -78,91 +111,395 @@ const MiB = 1024 * 1024;
 export const SETTINGS = {
   // Who we are
   me: file(line, '', 'everybody', 'Our host name. Without it, the name the system gives.'),
-  smtpgreeting: client(optionalLine, null, ['SMTPGREETING'], 'smtp', 'Text of the banner after 220; default `me`.'),
-  localiphost: file(optionalLine, null, 'recipients', 'Domain that stands for `user@[our own address]`; default `me`.'),
+  smtpgreeting: client(
+    optionalLine,
+    null,
+    ['SMTPGREETING'],
+    'smtp',
+    'Text of the banner after 220; default `me`.',
+  ),
+  localiphost: file(
+    optionalLine,
+    null,
+    'recipients',
+    'Domain that stands for `user@[our own address]`; default `me`.',
+  ),
   helohost: file(optionalLine, null, 'next hops', 'The name we give to next hops; default `me`.'),
   envnoathost: file(optionalLine, null, 'recipients', 'Domain for recipients without `@`; default `me`.'),
 
   // Listening and limits
-  listen: file(lines, ['127.0.0.1:2525'], 'smtp', 'Addresses to listen on, `IP:PORT` or `[IPv6]:PORT`, one a line.'),
+  listen: file(
+    lines,
+    ['127.0.0.1:2525'],
+    'smtp',
+    'Addresses to listen on, `IP:PORT` or `[IPv6]:PORT`, one a line.',
+  ),
   workers: file(int('processes', 0, 256), 0, 'serve', 'Worker processes; 0 is one a core.'),
-  proxyfrom: file(lines, [], 'smtp', 'Addresses or networks (CIDR) whose connections begin with a PROXY header, v1 or v2.'),
-  concurrencyincoming: file(classicInt('connections'), 500, 'smtp', 'Connections at a time, all clients together.'),
-  concurrencyperclient: client(int('connections', 1, 1_000_000), 20, ['CONCURRENCYPERCLIENT', 'MAXCONNIP'], 'smtp',
-    'Connections at a time from one client: one IPv4 address or one IPv6 /64. One more gets 421.'),
-  greetdelay: client(classicInt('seconds'), 0, ['GREETDELAY', 'SMTPD_GREETDELAY'], 'smtp',
-    'Wait before the banner, to see who talks first. 0: no wait, and only what came with the connection counts.'),
-  timeoutsmtpd: client(classicInt('seconds'), 300, ['TIMEOUTSMTPD'], 'smtp', 'Idle limit for each read; 0 counts as 1.'),
-  sessiontime: client(int('seconds', 10, 86_400), 1800, ['SESSIONTIME'], 'smtp', 'Limit on a whole session; a message in transfer may finish under `datarate`.'),
-  datarate: client(int('bytes a second', 0, 1_000_000_000), 500, ['DATARATE'], 'smtp', 'Slowest DATA allowed, averaged after the first 30 seconds; 0: any.'),
-  datatime: client(int('seconds', 1, 3600), 240, ['DATATIME'], 'pipeline', 'Limit on checks and next hop together, after the final dot.'),
-  harderrors: client(int('errors', 0, 10_000), 15, ['HARDERRORS'], 'smtp', 'Refused or bad commands in a session before it is closed with 421; 0: no limit.'),
-  maxmessages: client(int('messages', 0, 1_000_000), 100, ['MAXMESSAGES'], 'smtp', 'Messages in one session, then 421; 0: no limit.'),
+  proxyfrom: file(
+    lines,
+    [],
+    'smtp',
+    'Addresses or networks (CIDR) whose connections begin with a PROXY header, v1 or v2.',
+  ),
+  concurrencyincoming: file(
+    classicInt('connections'),
+    500,
+    'smtp',
+    'Connections at a time, all clients together.',
+  ),
+  concurrencyperclient: client(
+    int('connections', 1, 1_000_000),
+    20,
+    ['CONCURRENCYPERCLIENT', 'MAXCONNIP'],
+    'smtp',
+    'Connections at a time from one client: one IPv4 address or one IPv6 /64. One more gets 421.',
+  ),
+  greetdelay: client(
+    classicInt('seconds'),
+    0,
+    ['GREETDELAY', 'SMTPD_GREETDELAY'],
+    'smtp',
+    'Wait before the banner, to see who talks first. 0: no wait, and only what came with the connection counts.',
+  ),
+  timeoutsmtpd: client(
+    classicInt('seconds'),
+    300,
+    ['TIMEOUTSMTPD'],
+    'smtp',
+    'Idle limit for each read; 0 counts as 1.',
+  ),
+  sessiontime: client(
+    int('seconds', 10, 86_400),
+    1800,
+    ['SESSIONTIME'],
+    'smtp',
+    'Limit on a whole session; a message in transfer may finish under `datarate`.',
+  ),
+  datarate: client(
+    int('bytes a second', 0, 1_000_000_000),
+    500,
+    ['DATARATE'],
+    'smtp',
+    'Slowest DATA allowed, averaged after the first 30 seconds; 0: any.',
+  ),
+  datatime: client(
+    int('seconds', 1, 3600),
+    240,
+    ['DATATIME'],
+    'pipeline',
+    'Limit on checks and next hop together, after the final dot.',
+  ),
+  harderrors: client(
+    int('errors', 0, 10_000),
+    15,
+    ['HARDERRORS'],
+    'smtp',
+    'Refused or bad commands in a session before it is closed with 421; 0: no limit.',
+  ),
+  maxmessages: client(
+    int('messages', 0, 1_000_000),
+    100,
+    ['MAXMESSAGES'],
+    'smtp',
+    'Messages in one session, then 421; 0: no limit.',
+  ),
   commandlength: file(int('bytes', 512, 65_536), 2048, 'smtp', 'Longest command line, CRLF included.'),
-  databytes: client(classicInt('bytes'), 50 * MiB, ['DATABYTES'], 'smtp', 'Largest message, counted as qmail stores it (LF line ends). 0: no limit.'),
-  headerbytes: file(int('bytes', 4096, 16 * MiB), 256 * 1024, 'smtp, headers', 'Header block looked at; a longer one is the rule HEADER_TOO_BIG.'),
-  headerfields: file(int('fields', 10, 100_000), 2000, 'headers', 'Header fields allowed; more is the rule HEADER_TOO_BIG.'),
-  maxhops: file(int('hops', 1, 1000), 50, 'hops', 'Received fields allowed before a message counts as looping.'),
-  spoolbytes: file(int('bytes', 0, 64 * MiB), 256 * 1024, 'smtp', 'Bytes of a message kept in memory; the rest goes to an unlinked file in `spooldir`.'),
+  databytes: client(
+    classicInt('bytes'),
+    50 * MiB,
+    ['DATABYTES'],
+    'smtp',
+    'Largest message, counted as qmail stores it (LF line ends). 0: no limit.',
+  ),
+  headerbytes: file(
+    int('bytes', 4096, 16 * MiB),
+    256 * 1024,
+    'smtp, headers',
+    'Header block looked at; a longer one is the rule HEADER_TOO_BIG.',
+  ),
+  headerfields: file(
+    int('fields', 10, 100_000),
+    2000,
+    'headers',
+    'Header fields allowed; more is the rule HEADER_TOO_BIG.',
+  ),
+  maxhops: file(
+    int('hops', 1, 1000),
+    50,
+    'hops',
+    'Received fields allowed before a message counts as looping.',
+  ),
+  spoolbytes: file(
+    int('bytes', 0, 64 * MiB),
+    256 * 1024,
+    'smtp',
+    'Bytes of a message kept in memory; the rest goes to an unlinked file in `spooldir`.',
+  ),
   spooldir: file(line, '', 'smtp', 'Folder for spool files; default the state folder.'),
-  linebreaks: client(oneOf('refuse', 'normalise'), 'refuse', ['LINEBREAKS'], 'smtp', 'What to do with bare CR, bare LF and NUL in a message: refuse it (550), or turn CR and LF into CRLF and drop NUL.'),
-  requirehelo: client(flag, false, ['REQUIREHELO'], 'smtp', 'MAIL needs HELO or EHLO first (qmail-smtpd does not ask for it).'),
-  refuseat: client(oneOf('rcpt', 'stage'), 'rcpt', ['REFUSEAT'], 'pipeline', 'When a refusal found at connect, HELO or MAIL is spoken: at RCPT, or at its own stage.'),
-  deny: file(oneOf('close', 'banner'), 'close', 'smtp', 'What a `deny` line of tcp.smtp does: close without a word as tcpserver does, or answer 554.'),
-  replies: file(oneOf('enhanced', 'classic'), 'enhanced', 'smtp', 'Replies with enhanced status and event id, or bare as qmail-smtpd gave them.'),
-  tlscert: file(line, '', 'smtp', 'PEM file with certificate chain (and key, as servercert.pem of qmail). Without it, no STARTTLS. Read again when it changes.', ['servercert']),
+  linebreaks: client(
+    oneOf('refuse', 'normalise'),
+    'refuse',
+    ['LINEBREAKS'],
+    'smtp',
+    'What to do with bare CR, bare LF and NUL in a message: refuse it (550), or turn CR and LF into CRLF and drop NUL.',
+  ),
+  requirehelo: client(
+    flag,
+    false,
+    ['REQUIREHELO'],
+    'smtp',
+    'MAIL needs HELO or EHLO first (qmail-smtpd does not ask for it).',
+  ),
+  refuseat: client(
+    oneOf('rcpt', 'stage'),
+    'rcpt',
+    ['REFUSEAT'],
+    'pipeline',
+    'When a refusal found at connect, HELO or MAIL is spoken: at RCPT, or at its own stage.',
+  ),
+  deny: file(
+    oneOf('close', 'banner'),
+    'close',
+    'smtp',
+    'What a `deny` line of tcp.smtp does: close without a word as tcpserver does, or answer 554.',
+  ),
+  replies: file(
+    oneOf('enhanced', 'classic'),
+    'enhanced',
+    'smtp',
+    'Replies with enhanced status and event id, or bare as qmail-smtpd gave them.',
+  ),
+  tlscert: file(
+    line,
+    '',
+    'smtp',
+    'PEM file with certificate chain (and key, as servercert.pem of qmail). Without it, no STARTTLS. Read again when it changes.',
+    ['servercert'],
+  ),
   tlskey: file(line, '', 'smtp', 'PEM file with the private key; default the file `tlscert`.'),
 
   // Clients
-  tcpsmtp: file(line, '', 'connections', 'The tcp.smtp file, text or .cdb; default `tcp.smtp` in the control directory when there is one. A .cdb beside the text wins, as it was live. Read again when it changes.'),
-  reversename: file(oneOf('auto', 'yes', 'no'), 'auto', 'connections', 'Look up the client’s reverse name: always, never, or when a line of tcp.smtp needs it.'),
-  ident: file(int('seconds', 0, 30), 0, 'connections', 'How long to wait for an RFC 1413 answer, for `user@` lines of tcp.smtp; 0: do not ask.'),
-  relayclient: variable(optionalLine, null, 'RELAYCLIENT', 'rcpthosts', 'Set, even empty: the client may send to any domain; the value is appended to each recipient.'),
+  tcpsmtp: file(
+    line,
+    '',
+    'connections',
+    'The tcp.smtp file, text or .cdb; default `tcp.smtp` in the control directory when there is one. A .cdb beside the text wins, as it was live. Read again when it changes.',
+  ),
+  reversename: file(
+    oneOf('auto', 'yes', 'no'),
+    'auto',
+    'connections',
+    'Look up the client’s reverse name: always, never, or when a line of tcp.smtp needs it.',
+  ),
+  ident: file(
+    int('seconds', 0, 30),
+    0,
+    'connections',
+    'How long to wait for an RFC 1413 answer, for `user@` lines of tcp.smtp; 0: do not ask.',
+  ),
+  relayclient: variable(
+    optionalLine,
+    null,
+    'RELAYCLIENT',
+    'rcpthosts',
+    'Set, even empty: the client may send to any domain; the value is appended to each recipient.',
+  ),
   dnsservers: file(lines, [], 'dns', 'DNS servers, `IP` or `IP:PORT`, one a line; default the system’s.'),
-  dnstimeout: file(int('milliseconds', 100, 60_000), 3000, 'dns', 'Limit on one DNS question; it is asked twice.'),
+  dnstimeout: file(
+    int('milliseconds', 100, 60_000),
+    3000,
+    'dns',
+    'Limit on one DNS question; it is asked twice.',
+  ),
 
   // Connection checks
-  rbl: file(format('options of rblsmtpd', parseDnsLists, lists => `${lists.sources.length} lists`), nothing(parseDnsLists), 'rbl',
-    'DNS lists in the words of rblsmtpd: `-r`, `-a`, `-b`, `-B`, `-c`, `-C` in order; with `codes=`, `text=`, `score=` after a list.'),
-  dnsbllist: file(format('zones, one a line', parseDnsblList, lists => `${lists.sources.length} lists`), nothing(parseDnsblList), 'rbl', 'DNS lists in the syntax of sagredo’s qmail-smtpd.'),
-  rblsmtpd: variable(optionalLine, null, 'RBLSMTPD', 'rbl', 'Empty: no DNS lists for this client. Text: defer with it; `-text`: reject with it.'),
-  iplist: file(listOf('rbldns or rbldnsd data', parseIpList), nothing(parseIpList), 'iplist', 'Addresses refused without asking DNS, in the format of rbldns or rbldnsd.'),
+  rbl: file(
+    format('options of rblsmtpd', parseDnsLists, lists => `${lists.sources.length} lists`),
+    nothing(parseDnsLists),
+    'rbl',
+    'DNS lists in the words of rblsmtpd: `-r`, `-a`, `-b`, `-B`, `-c`, `-C` in order; with `codes=`, `text=`, `score=` after a list.',
+  ),
+  dnsbllist: file(
+    format('zones, one a line', parseDnsblList, lists => `${lists.sources.length} lists`),
+    nothing(parseDnsblList),
+    'rbl',
+    'DNS lists in the syntax of sagredo’s qmail-smtpd.',
+  ),
+  rblsmtpd: variable(
+    optionalLine,
+    null,
+    'RBLSMTPD',
+    'rbl',
+    'Empty: no DNS lists for this client. Text: defer with it; `-text`: reject with it.',
+  ),
+  iplist: file(
+    listOf('rbldns or rbldnsd data', parseIpList),
+    nothing(parseIpList),
+    'iplist',
+    'Addresses refused without asking DNS, in the format of rbldns or rbldnsd.',
+  ),
 
   // Envelope checks
   badhelo: file(patterns.kind, patterns.none, 'badhelo', 'Refused HELO names.'),
-  nobadhelo: variable(presence, false, 'NOBADHELO', 'badhelo', 'Set to anything: `badhelo` is not used for this client.'),
-  badmailfrom: file(auto.kind, auto.none, 'badmailfrom', 'Refused envelope senders: an address, `@domain`, `.domain`, or a line with `^ $ * [ ( | \\ ?` or a leading `!` as a POSIX expression.'),
-  badmailfromnorelay: file(regex.kind, regex.none, 'badmailfrom', 'As `badmailfrom`, but not for relay clients; always expressions.'),
+  nobadhelo: variable(
+    presence,
+    false,
+    'NOBADHELO',
+    'badhelo',
+    'Set to anything: `badhelo` is not used for this client.',
+  ),
+  badmailfrom: file(
+    auto.kind,
+    auto.none,
+    'badmailfrom',
+    'Refused envelope senders: an address, `@domain`, `.domain`, or a line with `^ $ * [ ( | \\ ?` or a leading `!` as a POSIX expression.',
+  ),
+  badmailfromnorelay: file(
+    regex.kind,
+    regex.none,
+    'badmailfrom',
+    'As `badmailfrom`, but not for relay clients; always expressions.',
+  ),
   badmailto: file(regex.kind, regex.none, 'badmailto', 'Refused recipients, as expressions.'),
-  badmailtonorelay: file(regex.kind, regex.none, 'badmailto', 'As `badmailto`, but not for relay clients.', ['badrcpttonorelay']),
-  badrcptto: file(plain.kind, plain.none, 'badmailto', 'Refused recipients: an address or `@domain`; not for relay clients.'),
-  rcpthosts: file(format('domains, one a line; `.example.com` is all below it', parseDomainList, list => (list === null ? 'missing' : size(list))) as Kind<ReturnType<typeof parseDomainList> | null>, domains.none as ReturnType<typeof parseDomainList> | null, 'rcpthosts', 'Domains that mail is accepted for. Missing: Postern does not start, unless `openrelay` says yes.'),
-  morercpthosts: file(format('domains, text or .cdb', parseDomainList, list => (list === null ? 'missing' : size(list))) as Kind<ReturnType<typeof parseDomainList> | null>, null as ReturnType<typeof parseDomainList> | null, 'rcpthosts', 'More of `rcpthosts`; the .cdb of qmail-newmrh when there is one.'),
-  openrelay: file(flag, false, 'rcpthosts', 'Start without `rcpthosts` and accept mail for every domain from anybody.'),
-  maxrcpt: client(classicInt('recipients'), 1000, ['MAXRCPT'], 'maxrcpt', 'RCPT commands in one transaction, refused ones included; 0: no limit.'),
-  tarpitcount: client(classicInt('recipients'), 0, ['TARPITCOUNT'], 'tarpit', 'From this accepted recipient on, each answer waits; 0: never.'),
+  badmailtonorelay: file(regex.kind, regex.none, 'badmailto', 'As `badmailto`, but not for relay clients.', [
+    'badrcpttonorelay',
+  ]),
+  badrcptto: file(
+    plain.kind,
+    plain.none,
+    'badmailto',
+    'Refused recipients: an address or `@domain`; not for relay clients.',
+  ),
+  rcpthosts: file(
+    format('domains, one a line; `.example.com` is all below it', parseDomainList, list =>
+      list === null ? 'missing' : size(list),
+    ) as Kind<ReturnType<typeof parseDomainList> | null>,
+    domains.none as ReturnType<typeof parseDomainList> | null,
+    'rcpthosts',
+    'Domains that mail is accepted for. Missing: Postern does not start, unless `openrelay` says yes.',
+  ),
+  morercpthosts: file(
+    format('domains, text or .cdb', parseDomainList, list =>
+      list === null ? 'missing' : size(list),
+    ) as Kind<ReturnType<typeof parseDomainList> | null>,
+    null as ReturnType<typeof parseDomainList> | null,
+    'rcpthosts',
+    'More of `rcpthosts`; the .cdb of qmail-newmrh when there is one.',
+  ),
+  openrelay: file(
+    flag,
+    false,
+    'rcpthosts',
+    'Start without `rcpthosts` and accept mail for every domain from anybody.',
+  ),
+  maxrcpt: client(
+    classicInt('recipients'),
+    1000,
+    ['MAXRCPT'],
+    'maxrcpt',
+    'RCPT commands in one transaction, refused ones included; 0: no limit.',
+  ),
+  tarpitcount: client(
+    classicInt('recipients'),
+    0,
+    ['TARPITCOUNT'],
+    'tarpit',
+    'From this accepted recipient on, each answer waits; 0: never.',
+  ),
   tarpitdelay: client(classicInt('seconds'), 5, ['TARPITDELAY'], 'tarpit', 'How long it waits.'),
 
   // Policy
-  checks: file(lines, ['all'], 'pipeline', 'Checks that run: `all`, `none`, or names of plugins, one a line. Relay control always runs.'),
-  actions: file(format('RULE:ACTION:REPLY', parseActions, showActions), NO_ACTIONS, 'policy', 'What each rule does. A site’s lines go on top of the shipped ones.'),
-  observe: { kind: words, builtIn: [], layers: EVERYWHERE, variables: ['OBSERVE'], usedBy: 'policy', doc: 'Rules that are recorded and do nothing; `all` for all of them.' } as Setting<readonly string[]>,
-  rejectscore: { kind: decimal('points'), builtIn: 0, layers: EVERYWHERE, variables: ['REJECTSCORE'], usedBy: 'policy', doc: 'Refuse from this score on; 0: never.' } as Setting<number>,
-  quarantinescore: { kind: decimal('points'), builtIn: 0, layers: EVERYWHERE, variables: ['QUARANTINESCORE'], usedBy: 'policy', doc: 'Hold in the quarantine from this score on; 0: never.' } as Setting<number>,
-  tagscore: { kind: decimal('points'), builtIn: 0, layers: EVERYWHERE, variables: ['TAGSCORE'], usedBy: 'policy', doc: 'Tag from this score on; 0: never.' } as Setting<number>,
+  checks: file(
+    lines,
+    ['all'],
+    'pipeline',
+    'Checks that run: `all`, `none`, or names of plugins, one a line. Relay control always runs.',
+  ),
+  actions: file(
+    format('RULE:ACTION:REPLY', parseActions, showActions),
+    NO_ACTIONS,
+    'policy',
+    'What each rule does. A site’s lines go on top of the shipped ones.',
+  ),
+  observe: {
+    kind: words,
+    builtIn: [],
+    layers: EVERYWHERE,
+    variables: ['OBSERVE'],
+    usedBy: 'policy',
+    doc: 'Rules that are recorded and do nothing; `all` for all of them.',
+  } as Setting<readonly string[]>,
+  rejectscore: {
+    kind: decimal('points'),
+    builtIn: 0,
+    layers: EVERYWHERE,
+    variables: ['REJECTSCORE'],
+    usedBy: 'policy',
+    doc: 'Refuse from this score on; 0: never.',
+  } as Setting<number>,
+  quarantinescore: {
+    kind: decimal('points'),
+    builtIn: 0,
+    layers: EVERYWHERE,
+    variables: ['QUARANTINESCORE'],
+    usedBy: 'policy',
+    doc: 'Hold in the quarantine from this score on; 0: never.',
+  } as Setting<number>,
+  tagscore: {
+    kind: decimal('points'),
+    builtIn: 0,
+    layers: EVERYWHERE,
+    variables: ['TAGSCORE'],
+    usedBy: 'policy',
+    doc: 'Tag from this score on; 0: never.',
+  } as Setting<number>,
 
   // Next hops
-  smtproutes: file(format('DOMAIN:RELAY:PORT', parseRoutes, routes => `${[...routes.all()].length} routes`), nothing(parseRoutes), 'next hops',
-    'Where mail goes: qmail’s lines, with IPv6 in brackets; after a blank `lmtp` or `maildir`, `tls=off|opportunistic|required`.'),
+  smtproutes: file(
+    format('DOMAIN:RELAY:PORT', parseRoutes, routes => `${[...routes.all()].length} routes`),
+    nothing(parseRoutes),
+    'next hops',
+    'Where mail goes: qmail’s lines, with IPv6 in brackets; after a blank `lmtp` or `maildir`, `tls=off|opportunistic|required`.',
+  ),
   timeoutconnect: file(classicInt('seconds'), 60, 'next hops', 'Limit on connecting to a next hop.'),
-  timeoutremote: file(classicInt('seconds'), 60, 'next hops', 'Limit on each answer of a next hop; four times that after the final dot, but `datatime` comes first.'),
-  recipientcache: file(int('seconds', 0, 86_400), 60, 'next hops', 'How long a next hop’s “no such recipient” is remembered; 0: not.'),
+  timeoutremote: file(
+    classicInt('seconds'),
+    60,
+    'next hops',
+    'Limit on each answer of a next hop; four times that after the final dot, but `datatime` comes first.',
+  ),
+  recipientcache: file(
+    int('seconds', 0, 86_400),
+    60,
+    'next hops',
+    'How long a next hop’s “no such recipient” is remembered; 0: not.',
+  ),
 
   // Records and logs
-  store: file(line, '', 'journal', 'The SQLite file of verdict records; default `postern.db` in the state folder.'),
-  retention: file(int('days', 1, 3650), 30, 'journal', 'How long verdict records, which hold personal data, are kept.'),
-  quarantine: file(line, '', 'quarantine', 'Folder of held messages; default `quarantine` in the state folder.'),
-  logformat: file(oneOf('json', 'plain'), 'json', 'log', 'JSON lines, or plain `key=value` lines for multilog.'),
+  store: file(
+    line,
+    '',
+    'journal',
+    'The SQLite file of verdict records; default `postern.db` in the state folder.',
+  ),
+  retention: file(
+    int('days', 1, 3650),
+    30,
+    'journal',
+    'How long verdict records, which hold personal data, are kept.',
+  ),
+  quarantine: file(
+    line,
+    '',
+    'quarantine',
+    'Folder of held messages; default `quarantine` in the state folder.',
+  ),
+  logformat: file(
+    oneOf('json', 'plain'),
+    'json',
+    'log',
+    'JSON lines, or plain `key=value` lines for multilog.',
+  ),
   loglevel: file(oneOf('error', 'warn', 'info', 'debug'), 'info', 'log', 'Least level that is written.'),
   draintime: file(int('seconds', 1, 3600), 30, 'serve', 'How long open sessions may go on after SIGTERM.'),
 

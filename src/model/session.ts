@@ -63,6 +63,8 @@ export interface MailFacts extends HeloFacts {
 /** ... when the `rcpt` checks run, once for each recipient. */
 export interface RcptFacts extends MailFacts {
   readonly recipient: Address;
+  /** The client gave no domain; the one in `recipient` is ours. */
+  readonly unqualified: boolean;
   /** RCPT commands since MAIL, refused ones and this one included. */
   readonly attempts: number;
   /** Recipients accepted so far in this transaction, this one not included. */

@@ -68,7 +68,10 @@ export class StageTable {
     return waiting.length === 0 ? found.flat() : Promise.all(waiting).then(() => found.flat());
   }
 
-  #runOne<G extends Stage>(plugin: AnyPlugin, run: StageRun<G>): RecordedFinding[] | Promise<RecordedFinding[]> {
+  #runOne<G extends Stage>(
+    plugin: AnyPlugin,
+    run: StageRun<G>,
+  ): RecordedFinding[] | Promise<RecordedFinding[]> {
     const { stage, facts, effective } = run;
     if (plugin.sparesRelayClients && facts.relayClient) {
       return recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'relay client' }]);
@@ -82,7 +85,10 @@ export class StageTable {
       signal: run.signal,
     };
     try {
-      const check = plugin[stage] as (facts: StageFacts[G], tools: Tools<SettingValues>) => readonly Finding[] | Promise<readonly Finding[]>;
+      const check = plugin[stage] as (
+        facts: StageFacts[G],
+        tools: Tools<SettingValues>,
+      ) => readonly Finding[] | Promise<readonly Finding[]>;
       const result = check(facts, tools);
       if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
       return withDeadline(result).then(
@@ -95,26 +101,40 @@ export class StageTable {
   }
 }
 
-function recorded(plugin: AnyPlugin, stage: Stage, ms: number, findings: readonly Finding[]): RecordedFinding[] {
+function recorded(
+  plugin: AnyPlugin,
+  stage: Stage,
+  ms: number,
+  findings: readonly Finding[],
+): RecordedFinding[] {
   const rounded = Math.round(ms * 100) / 100;
   return findings.map(finding => ({ ...finding, stage, plugin: plugin.name, ms: rounded }));
 }
 
 function failed(plugin: AnyPlugin, error: unknown): Finding {
-  return { rule: plugin.name, state: 'error', detail: error instanceof Error ? error.message : String(error) };
+  return {
+    rule: plugin.name,
+    state: 'error',
+    detail: error instanceof Error ? error.message : String(error),
+  };
 }
 
 /** The findings of the tiers that nobody ran because the verdict could no longer change. */
 export function skippedTier(table: StageTable, stage: Stage, tier: Tier): RecordedFinding[] {
   return table
     .plugins(stage, tier)
-    .flatMap(plugin => recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'decided' }]));
+    .flatMap(plugin =>
+      recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'decided' }]),
+    );
 }
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${STAGE_DEADLINE_MS / 1000} s`)), STAGE_DEADLINE_MS);
+    timer = setTimeout(
+      () => reject(new Error(`no answer within ${STAGE_DEADLINE_MS / 1000} s`)),
+      STAGE_DEADLINE_MS,
+    );
     timer.unref();
   });
   try {

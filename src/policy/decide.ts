@@ -81,7 +81,11 @@ function reaches(score: number, threshold: number): boolean {
 function refusalReply(template: Reply | null, finding: RecordedFinding, digit: '4' | '5'): Reply {
   if (template === null) {
     const code = digit === '4' ? 451 : 554;
-    return reply(code, `${digit}.7.1`, finding.state === 'error' ? 'temporary failure, try again later' : `refused (${finding.rule})`);
+    return reply(
+      code,
+      `${digit}.7.1`,
+      finding.state === 'error' ? 'temporary failure, try again later' : `refused (${finding.rule})`,
+    );
   }
   if (!template.lines.some(line => line.includes('%TEXT%'))) return template;
   const text = printable(finding.text ?? '');

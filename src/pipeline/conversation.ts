@@ -1,0 +1,270 @@
+import type { ClientSettings, Configuration } from '../control/configuration.ts';
+import type { Effective } from '../control/effective.ts';
+import type { Address } from '../model/address.ts';
+import type { RecordedFinding } from '../model/finding.ts';
+import type { Message } from '../model/message.ts';
+import type { StageFacts } from '../model/plugin.ts';
+import { TIERS } from '../model/plugin.ts';
+import type { EventName } from '../model/record.ts';
+import type { Reply } from '../model/reply.ts';
+import type { Client, Helo, HeloFacts, MailFacts, MailParameters, Tls } from '../model/session.ts';
+import type { Stage } from '../model/stage.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { isRefusal } from '../model/verdict.ts';
+import { decide } from '../policy/decide.ts';
+import type { Gateway } from './gateway.ts';
+import { policyRules } from './policy-rules.ts';
+import type { EventFacts } from './record.ts';
+import { verdictRecord } from './record.ts';
+import { REPLIES } from './replies.ts';
+import type { StageTable } from './run-stage.ts';
+import { StageFindings } from './stage-findings.ts';
+import { Transaction } from './transaction.ts';
+
+/** What an edge tells its client, and the event it can be asked about. */
+export interface Answer {
+  readonly reply: Reply;
+  readonly eventId: string;
+}
+
+/**
+ * One session, whatever protocol it speaks. The edge calls `connect`, then `helo`, `mail`, `rcpt`, `data` and
+ * `message` in an order that its protocol allows; each gives the answer. Checks that have to ask around (DNS) begin
+ * when their facts are known and are waited for when a verdict needs them, so that nobody waits twice.
+ */
+export class Conversation {
+  readonly id: string;
+  readonly gateway: Gateway;
+  readonly configuration: Configuration;
+  readonly settings: Effective;
+  readonly stages: StageTable;
+  readonly client: Client | null;
+  readonly #clientSettings: ClientSettings;
+  readonly #abort = new AbortController();
+  #facts: HeloFacts;
+  /** Findings at connect, and at the latest HELO. */
+  #connect = new StageFindings();
+  #helo = new StageFindings();
+  #transaction: Transaction | null = null;
+
+  constructor(gateway: Gateway, configuration: Configuration, client: Client | null) {
+    this.gateway = gateway;
+    this.configuration = configuration;
+    this.client = client;
+    this.id = gateway.parts.newId();
+    const identity = { ip: client?.ip ?? '', host: client?.reverseName ?? null, info: client?.ident ?? null };
+    this.#clientSettings = configuration.forClient(identity);
+    this.settings = this.#clientSettings.effective;
+    this.stages = gateway.stages(this.settings.values.checks);
+    this.#facts = {
+      sessionId: this.id,
+      client,
+      relayClient: this.settings.values.relayclient !== null,
+      startedAt: this.now(),
+      earlyBytes: 0,
+      helo: null,
+      tls: null,
+    };
+  }
+
+  get facts(): HeloFacts {
+    return this.#facts;
+  }
+
+  get transaction(): Transaction | null {
+    return this.#transaction;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  now(): number {
+    return this.gateway.parts.services.now();
+  }
+
+  /** True when tcp.smtp says `deny` for this client. */
+  get denied(): boolean {
+    return this.#clientSettings.action === 'deny';
+  }
+
+  /** Begins the checks of the connection. A reply only when refusals are spoken at once (`refuseat`). */
+  connect(earlyBytes: number): Answer | null | Promise<Answer | null> {
+    this.#facts = { ...this.#facts, earlyBytes };
+    this.#connect = this.#begin('connect', this.#facts);
+    return this.#speakNow(this.#connect);
+  }
+
+  /** The client has said its name; also after STARTTLS. */
+  helo(helo: Helo, tls: Tls | null): Answer | null | Promise<Answer | null> {
+    this.reset();
+    this.#facts = { ...this.#facts, helo, tls };
+    this.#helo = this.#begin('helo', this.#facts);
+    return this.#speakNow(this.#helo);
+  }
+
+  /** TLS has begun: what was said before it counts no more (RFC 3207 4.2). */
+  startedTls(tls: Tls): void {
+    this.reset();
+    this.#facts = { ...this.#facts, helo: null, tls };
+    this.#helo = new StageFindings();
+  }
+
+  /** A transaction begins. */
+  mail(sender: Address | null, parameters: MailParameters): Answer | Promise<Answer> {
+    this.reset();
+    const facts: MailFacts = { ...this.#facts, sender, parameters };
+    const transaction = new Transaction(this, facts, this.gateway.parts.newId());
+    transaction.findings = this.#begin('mail', facts);
+    this.#transaction = transaction;
+    const accepted = { reply: REPLIES.senderOk, eventId: transaction.id };
+    const spoken = this.#speakNow(transaction.findings);
+    if (spoken instanceof Promise) return spoken.then(refusal => refusal ?? accepted);
+    return spoken ?? accepted;
+  }
+
+  /** A recipient. `mail` must have been answered with 250 before. */
+  rcpt(said: Address): Promise<Answer> {
+    return (this.#transaction as Transaction).rcpt(said);
+  }
+
+  /** The client wants to send the message: null when it may. */
+  data(): Promise<Answer | null> {
+    return (this.#transaction as Transaction).data();
+  }
+
+  /** The message is here. The transaction is over afterwards, and the message released. */
+  async message(message: Message): Promise<Answer> {
+    const transaction = this.#transaction as Transaction;
+    this.#transaction = null;
+    try {
+      return await transaction.message(message);
+    } catch {
+      // A fault of ours: the client comes again, and the log has the session.
+      return { reply: REPLIES.broken, eventId: transaction.id };
+    } finally {
+      transaction.abort();
+      message.release();
+    }
+  }
+
+  /** The edge refuses something by itself (a limit, a protocol fault); recorded like every other refusal. */
+  refuse(event: EventName, rule: string, detail: string, reply: Reply): Answer {
+    const transaction = this.#transaction;
+    const eventId =
+      transaction?.id ?? (event === 'connection-refused' ? this.id : this.gateway.parts.newId());
+    const finding: RecordedFinding = {
+      rule,
+      state: 'hit',
+      detail,
+      stage: edgeStage(event),
+      plugin: 'edge',
+      ms: 0,
+    };
+    this.record({
+      id: eventId,
+      event,
+      startedAt: transaction?.startedAt ?? this.#facts.startedAt,
+      reply,
+      rule,
+      findings: [...this.sessionFindings(), ...(transaction?.findings.done ?? []), finding],
+      settings: this.settings,
+      ...(transaction
+        ? { sender: transaction.facts.sender?.text ?? null, recipients: transaction.recorded() }
+        : {}),
+    });
+    if (event === 'message-refused') this.reset();
+    return { reply, eventId };
+  }
+
+  /** tcp.smtp denies this client: recorded; whether anything is said is the edge's business. */
+  deny(): Answer {
+    const rule = this.#clientSettings.rule;
+    return this.refuse('connection-refused', 'TCPRULES_DENY', rule?.place ?? '', REPLIES.denied);
+  }
+
+  /** Forgets the transaction; the next hops hear nothing more of it. */
+  reset(): void {
+    this.#transaction?.abort();
+    this.#transaction = null;
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.reset();
+    this.#abort.abort();
+  }
+
+  /** Findings of the session so far; those that are still being looked for are not among them. */
+  sessionFindings(): RecordedFinding[] {
+    return [...this.#connect.done, ...this.#helo.done];
+  }
+
+  /** Waits until every check of the session has answered; nothing to wait for: null. */
+  pendingSession(): Promise<unknown> | null {
+    if (this.#connect.pending === null && this.#helo.pending === null) return null;
+    return Promise.all([this.#connect.pending, this.#helo.pending]);
+  }
+
+  judge(findings: readonly RecordedFinding[], effective: Effective): Verdict {
+    return decide(findings, policyRules(effective, this.gateway.deferring));
+  }
+
+  record(event: EventFacts): void {
+    const { edge, journal } = this.gateway.parts;
+    journal.write(verdictRecord(this.#facts, edge, this.configuration.generation, event, this.now()));
+  }
+
+  /** Starts every tier of a stage whose verdict is spoken later. */
+  #begin<G extends Stage>(stage: G, facts: StageFacts[G]): StageFindings {
+    const findings = new StageFindings();
+    for (const tier of TIERS) {
+      const run = { stage, tier, facts, effective: this.settings, signal: this.#abort.signal };
+      findings.add(this.stages.run(run));
+    }
+    return findings;
+  }
+
+  #speakNow(findings: StageFindings): Answer | null | Promise<Answer | null> {
+    if (this.settings.values.refuseat === 'rcpt') return null;
+    if (findings.pending === null) return this.#spoken(findings);
+    return findings.pending.then(() => this.#spoken(findings));
+  }
+
+  #spoken(findings: StageFindings): Answer | null {
+    const all = [...this.sessionFindings(), ...(this.#transaction ? findings.done : [])];
+    const verdict = this.judge(all, this.settings);
+    if (!isRefusal(verdict)) return null;
+    const transaction = this.#transaction;
+    const eventId = transaction?.id ?? this.gateway.parts.newId();
+    const last = all.at(-1);
+    this.record({
+      id: eventId,
+      event: last?.stage === 'connect' ? 'connection-refused' : 'sender-refused',
+      startedAt: this.#facts.startedAt,
+      reply: verdict.reply,
+      rule: verdict.rule,
+      findings: all,
+      settings: this.settings,
+      ...(transaction ? { sender: transaction.facts.sender?.text ?? null } : {}),
+    });
+    this.reset();
+    return { reply: verdict.reply, eventId };
+  }
+}
+
+function edgeStage(event: EventName): Stage {
+  switch (event) {
+    case 'connection-refused':
+      return 'connect';
+    case 'sender-refused':
+      return 'mail';
+    case 'recipient-refused':
+      return 'rcpt';
+    case 'message-refused':
+    case 'message-accepted':
+    case 'message-held':
+    case 'message-discarded':
+      return 'message';
+  }
+}
