@@ -56,8 +56,12 @@ function upToDate() {
   });
 }
 
+/** Whether a package-lock.json list of systems or processors, if there is one, names this. */
+function listed(list, value) {
+  return list === undefined || [list].flat().includes(value);
+}
+
 function fitsThisMachine(entry) {
-  const listed = (list, value) => list === undefined || [list].flat().includes(value);
   return (
     listed(entry.os, process.platform) && listed(entry.cpu, process.arch) && !entry.libc?.includes('musl')
   );
