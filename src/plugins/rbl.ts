@@ -41,9 +41,10 @@ export const rbl = definePlugin({
   // rblsmtpd fails open; what fails closed (`-c`) is a hit of RBL_DEFER.
   onError: 'continue',
   sparesRelayClients: true,
-  connect({ client }, { settings, origin, dns }) {
+  connect({ client }, tools) {
+    const { settings, dns } = tools;
     if (client === null) return [];
-    if (settings.rblsmtpd !== null) return [ordered(settings.rblsmtpd, client.ip, origin('rblsmtpd'))];
+    if (settings.rblsmtpd !== null) return [ordered(settings.rblsmtpd, client.ip, tools.origin('rblsmtpd'))];
     const first = settings.rbl.sources;
     const second = settings.dnsbllist.sources;
     if (first.length === 0 && second.length === 0) return [];
