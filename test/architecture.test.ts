@@ -20,14 +20,14 @@ const ROOMS: Readonly<Record<string, Room>> = {
   store: { from: ['model'] },
   auth: { from: ['model', 'mail', 'dns'] },
   scanners: { from: ['model'] },
-  plugins: { from: ['model', 'mail'], types: ['control', 'dns'] },
+  plugins: { from: ['model', 'mail', 'dns'], types: ['control'] },
   policy: { from: ['model'], pure: true },
-  pipeline: { from: ['model', 'policy'], types: ['control'] },
-  relay: { from: ['model'], types: ['control'] },
-  quarantine: { from: ['model'] },
+  pipeline: { from: ['model', 'policy', 'mail'], types: ['control'] },
+  relay: { from: ['model', 'mail'], types: ['control'] },
+  quarantine: { from: ['model', 'mail'] },
   journal: { from: ['model', 'store'] },
-  smtp: { from: ['model', 'pipeline'], types: ['control'] },
-  qmail: { from: ['model', 'pipeline'], types: ['control'] },
+  smtp: { from: ['model', 'mail', 'pipeline'], types: ['control'] },
+  qmail: { from: ['model', 'mail', 'pipeline'], types: ['control'] },
 };
 
 /** These wire everything together, and nobody imports them. */

@@ -125,7 +125,7 @@ export function recipientChanges(
     if (setting === null || !setting.layers.includes('recipient')) {
       if (complaints === null) continue;
       const candidates = SETTING_NAMES.filter(n =>
-        (SETTINGS[n].layers as readonly Layer[]).includes('recipient'),
+        SETTINGS[n].layers.includes('recipient'),
       );
       const meant = didYouMean(name, candidates);
       const why = setting === null ? 'is not a setting' : 'cannot be set for a recipient';

@@ -4,7 +4,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { Origin } from '../model/origin.ts';
 import type { Actions } from './actions.ts';
 import { mergeActions } from './actions.ts';
-import type { Complaints, Parse } from './complaints.ts';
+import type { Complaints } from './complaints.ts';
 import { clientChanges, Configuration, recipientChanges } from './configuration.ts';
 import type { ControlDirectory, ControlFile } from './directory.ts';
 import { readControlDirectory, readControlFile, textOf } from './directory.ts';
@@ -97,7 +97,7 @@ function siteSettings(
       if (layer === 'default' && site !== null && NEVER_SHIPPED_TO_A_SITE.has(name)) continue;
       if (!(SETTINGS[name].layers as readonly string[]).includes(layer)) continue;
       hash.update(`${layer} ${fileName} ${file.bytes.length}\n`).update(file.bytes);
-      const value = (settingNamed(name)?.kind.file as Parse<unknown>)(textOf(file), file.path, complaints);
+      const value = settingNamed(name)?.kind.file(textOf(file), file.path, complaints);
       if (value === undefined) continue;
       values[name] = name === 'actions' ? mergeActions(values[name] as Actions, value as Actions) : value;
       origins.set(name, { layer, place: file.path });
@@ -184,26 +184,31 @@ function loadSimcontrol(
   return simcontrol;
 }
 
-/** Which file holds tcp.smtp: the compiled form when there is one, since that was live. */
-export async function findTcpRules(
+/** The paths at which tcp.smtp is looked for, the one to prefer first; none: there is no such file by configuration. */
+export function tcpRulesPaths(setting: string, controlDir: string | null): readonly string[] {
+  if (setting === '' && controlDir === null) return [];
+  const named = setting === '' ? 'tcp.smtp' : setting;
+  const path = isAbsolute(named) ? named : join(controlDir ?? '.', named);
+  // The compiled form first: it is what was live.
+  return path.endsWith('.cdb') ? [path] : [`${path}.cdb`, path];
+}
+
+async function findTcpRules(
   setting: string,
   controlDir: string | null,
   complaints: Complaints,
 ): Promise<ControlFile | null> {
-  if (setting === '' && controlDir === null) return null;
-  const named = setting === '' ? 'tcp.smtp' : setting;
-  const path = isAbsolute(named) ? named : join(controlDir ?? '.', named);
-  const file = await readControlFile(path, complaints);
-  if (path.endsWith('.cdb')) {
-    if (file === null) complaints.error(path, 0, 'tcpsmtp names this file, and it is not there');
-    return file;
+  const paths = tcpRulesPaths(setting, controlDir);
+  const [first, second] = await Promise.all(paths.map(path => readControlFile(path, complaints)));
+  if (first && second) warnIfNewer(second, first, 'tcprules', complaints);
+  if (setting !== '' && !first && !second) {
+    complaints.error(
+      paths.at(-1) ?? setting,
+      0,
+      'tcpsmtp names this file, and neither it nor its .cdb is there',
+    );
   }
-  const cdb = await readControlFile(`${path}.cdb`, complaints);
-  if (cdb) warnIfNewer(file ?? undefined, cdb, 'tcprules', complaints);
-  if (setting !== '' && file === null && cdb === null) {
-    complaints.error(path, 0, 'tcpsmtp names this file, and neither it nor its .cdb is there');
-  }
-  return cdb ?? file;
+  return first ?? second ?? null;
 }
 
 /** Reads and checks tcp.smtp; null when there is none. */

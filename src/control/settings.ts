@@ -530,5 +530,5 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
 /** The row of `name`, when there is one. */
 export function settingNamed(name: string): AnySetting | null {
-  return Object.hasOwn(SETTINGS, name) ? (SETTINGS[name as SettingName] as AnySetting) : null;
+  return Object.hasOwn(SETTINGS, name) ? SETTINGS[name as SettingName] : null;
 }

@@ -29,7 +29,7 @@ export function receivedField(
   const from =
     client === null
       ? ''
-      : ` from ${said} (${clean(client.reverseName ?? '') || 'unknown'} [${addressLiteral(client.ip)}])\r\n `;
+      : ` from ${said} (${clean(client.reverseName ?? '') || 'unknown'} [${addressLiteral(client.ip)}])\r\n`;
   const secured = tls ? ` (${clean(tls.protocol)} ${clean(tls.cipher)})` : '';
   const forWhom = recipient === null ? '' : `\r\n for <${clean(recipient)}>`;
   return `Received:${from} by ${me} with ${protocol}${secured} id ${eventId}${forWhom};\r\n ${mailDate(now)}\r\n`;

@@ -55,7 +55,7 @@ export async function withoutCuts(message: Message, cuts: readonly Cut[]): Promi
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
   }
   let header = message.header;
-  for (const cut of [...cuts].reverse()) {
+  for (const cut of cuts.toReversed()) {
     header = Buffer.concat([
       header.subarray(0, cut.start),
       header.subarray(Math.min(cut.end, header.length)),

@@ -23,10 +23,10 @@ export type Tier = (typeof TIERS)[number];
 export interface Tools<S> {
   readonly settings: S;
   /** Where the value of a setting stands, `control/databytes:1`. */
-  origin(name: keyof S): string;
+  readonly origin: (name: keyof S) => string;
   readonly dns: Dns;
   /** Milliseconds since the epoch. */
-  now(): number;
+  readonly now: () => number;
   /** Aborted when the client is gone or the stage's deadline has passed. */
   readonly signal: AbortSignal;
 }

@@ -34,7 +34,7 @@ export interface GatewayParts {
   /** Ids of sessions and events: short, unique, in order of time. */
   newId(): string;
   /** True for the addresses of this host. */
-  isOwnAddress(ip: string): boolean;
+  readonly isOwnAddress: (ip: string) => boolean;
 }
 
 /**

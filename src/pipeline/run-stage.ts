@@ -6,12 +6,12 @@ import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
 import type { Stage } from '../model/stage.ts';
 
 /** Any plugin, its own types forgotten: the pipeline hands each what it declared and looks no further. */
-export type AnyPlugin = Plugin<SettingValues, SettingName, string>;
+export type AnyPlugin = Plugin<SettingValues, SettingName>;
 
 /** What plugins are handed besides facts and settings. */
 export interface Services {
   readonly dns: Dns;
-  now(): number;
+  readonly now: () => number;
 }
 
 /** How long the checks of one stage may take, milliseconds; then what has not answered is an error. */

@@ -209,10 +209,10 @@ export class Transaction {
     const pass = (i: number) => verdicts[i]?.kind === 'continue';
     const heldBack = verdicts.flatMap((v, i) => (v.kind === 'quarantine' || isRefusal(v) ? [i] : []));
     const added = Buffer.from(this.#added(verdicts, settings.values.me), 'latin1');
-    const hold = async (indexes: readonly number[], rule: string): Promise<boolean> => {
+    const hold = async (indexes: readonly number[], rule: string, id: string): Promise<boolean> => {
       if (indexes.length === 0) return true;
       const held = {
-        id: this.id,
+        id,
         sender: this.facts.sender,
         recipients: indexes.map(i => (this.#accepted[i] as AcceptedRecipient).recipient),
         rule,
@@ -227,7 +227,7 @@ export class Transaction {
     };
     // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
-    if (!(await hold(heldBack, heldRule ?? 'HELD'))) {
+    if (!(await hold(heldBack, heldRule ?? 'HELD', this.id))) {
       return { event: 'message-refused', reply: REPLIES.quarantineFailed, rule: heldRule, answers };
     }
     const sent = await Promise.all(
@@ -246,7 +246,7 @@ export class Transaction {
       settlement.kind === 'refused'
         ? passing.map(p => p.i)
         : settlement.hold.map(n => (passing[n] as { i: number }).i);
-    if (!(await hold(refused, 'NEXT_HOP_REFUSED'))) {
+    if (!(await hold(refused, 'NEXT_HOP_REFUSED', `${this.id}.refused`))) {
       return { event: 'message-refused', reply: REPLIES.quarantineFailed, rule: null, answers };
     }
     const anyHeld = heldBack.length + refused.length > 0;

@@ -10,7 +10,7 @@ import {
   syncDirectory,
   writeDurably,
   writeFully,
-} from '../relay/durable-file.ts';
+} from '../mail/durable-file.ts';
 
 /*
  * What the files of a held message ID guarantee, in the order in which they come about. A crash between two steps

@@ -16,7 +16,7 @@ import {
   syncDirectory,
   writeDurably,
   writeFully,
-} from './durable-file.ts';
+} from '../mail/durable-file.ts';
 import { LineEnds } from './line-ends.ts';
 
 const RECIPIENT_OK = reply(250, '2.1.5', 'ok');

@@ -73,6 +73,7 @@ export class SmtpSession {
         this.#say({ ...answer.reply, code: bannerCode(answer.reply.code), close: true }, answer.eventId);
       else this.#say(reply(220, '', `${this.#greeting()} ESMTP`));
     });
+    this.#pump();
   }
 
   /** Called every second or so: deadlines that no single read knows of. */
@@ -121,7 +122,7 @@ export class SmtpSession {
   }
 
   #closed(): void {
-    if (this.#socket.destroyed === false) return;
+    if (!this.#socket.destroyed) return;
     this.#over = true;
     this.#reception?.discard();
     this.#reception = null;

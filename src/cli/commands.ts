@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { HOME } from './places.ts';
+import type { PlaceOptions } from './places.ts';
+
+const { version } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version: string };
+
+/** Every command of the program. What a command needs is loaded when it runs, so that each starts quickly. */
+export function commands(): Command {
+  const program = new Command('postern');
+  program
+    .description('Anti-spam SMTP gateway that reads the configuration of the classic qmail tools.')
+    .version(version);
+  const withPlaces = (command: Command) =>
+    command
+      .option('--control <dir>', 'control directory of the site (default: the shipped rules/)')
+      .option('--state <dir>', 'folder for records, quarantine and spool files (default: var/)');
+
+  withPlaces(program.command('serve').description('Run the gateway in the foreground.')).action(
+    async (options: PlaceOptions) => {
+      const { supervise } = await import('./serve/supervisor.ts');
+      process.exit(await supervise(options));
+    },
+  );
+
+  const config = program.command('config').description('Look at the configuration without running it.');
+  withPlaces(config.command('check').description('Check every file; exit 1 when there are errors.')).action(
+    async (options: PlaceOptions) => {
+      const { configCheck } = await import('./config.ts');
+      process.exitCode = await configCheck(options, console.log);
+    },
+  );
+  withPlaces(config.command('show').description('Print the settings in force and where each stands.'))
+    .argument('[name]', 'only this setting')
+    .option('--client <ip>', 'as they are for this client')
+    .option('--host <name>', 'its reverse name, for `=host` lines of tcp.smtp')
+    .option('--rcpt <address>', 'as they are for this recipient')
+    .option('--all', 'the built-in values as well')
+    .action(async (name: string | undefined, options: PlaceOptions & ConfigOptions) => {
+      const { configShow } = await import('./config.ts');
+      process.exitCode = await configShow(name ?? null, options, console.log);
+    });
+  withPlaces(config.command('origin').description('Say which file and line gives a setting its value.'))
+    .argument('<name>', 'the setting')
+    .option('--client <ip>', 'for this client')
+    .option('--host <name>', 'its reverse name')
+    .option('--rcpt <address>', 'for this recipient')
+    .action(async (name: string, options: PlaceOptions & ConfigOptions) => {
+      const { configOrigin } = await import('./config.ts');
+      process.exitCode = await configOrigin(name, options, console.log);
+    });
+
+  withPlaces(program.command('explain').description('Explain what was decided, and why.'))
+    .argument('<id>', 'event or session id, Message-ID, address or @domain')
+    .option('--json', 'print the records as JSON', false)
+    .option('--limit <n>', 'at most so many records', '20')
+    .action(async (id: string, options: PlaceOptions & { json: boolean; limit: string }) => {
+      const { explainCommand } = await import('./explain-command.ts');
+      process.exitCode = await explainCommand(id, options, console.log);
+    });
+
+  withPlaces(program.command('check').description('Run the checks over a saved message; nothing is sent.'))
+    .argument('<file>', 'the message, LF or CRLF line ends')
+    .requiredOption('--client <ip>', 'the client’s address')
+    .option('--host <name>', 'its reverse name')
+    .option('--helo <name>', 'the name it gives', 'localhost')
+    .option('--from <address>', 'the envelope sender; empty for the null sender', '')
+    .requiredOption('--rcpt <address...>', 'a recipient; may be repeated')
+    .option('--json', 'print the record as JSON', false)
+    .action(async (file: string, options: PlaceOptions & CheckOptions) => {
+      const { check } = await import('./check.ts');
+      process.exitCode = await check(file, options, console.log);
+    });
+
+  program
+    .command('rblsmtpd')
+    .description('The old program, for use under tcpserver: options as ever, then the program to run.')
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .argument('[arguments...]')
+    .action(async (args: string[]) => {
+      const { rblsmtpd } = await import('./rblsmtpd.ts');
+      await rblsmtpd(args, process.env);
+    });
+  program.enablePositionalOptions();
+
+  program
+    .command('probe')
+    .description('Answer JSON requests, one a line on standard input; for test suites.')
+    .action(async () => {
+      const { probe } = await import('./probe.ts');
+      await probe(process.stdin, process.stdout);
+    });
+
+  program
+    .command('docs')
+    .description('Print the reference pages from the program’s own tables into docs/.')
+    .option('--check', 'write nothing; exit 1 when a page is not up to date', false)
+    .action(async (options: { check: boolean }) => {
+      const { docs } = await import('./docs.ts');
+      process.exitCode = await docs(commands(), options.check, console.log);
+    });
+  return program;
+}
+
+/** Options that choose a client and a recipient. */
+export interface ConfigOptions {
+  readonly client?: string;
+  readonly host?: string;
+  readonly rcpt?: string;
+  readonly all?: boolean;
+}
+
+export interface CheckOptions {
+  readonly client: string;
+  readonly host?: string;
+  readonly helo: string;
+  readonly from: string;
+  readonly rcpt: readonly string[];
+  readonly json: boolean;
+}

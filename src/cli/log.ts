@@ -1,0 +1,60 @@
+import pino from 'pino';
+import type { SettingValues } from '../control/settings.ts';
+import type { VerdictRecord } from '../model/record.ts';
+import { plainLine, recordFields } from '../journal/log-line.ts';
+
+/** The program's log, on descriptor 2: unstamped lines in the plain form, since multilog stamps them. */
+export interface Log {
+  /** One line that tells the whole story of an event. */
+  record(record: VerdictRecord): void;
+  info(event: string, fields: Readonly<Record<string, string | number>>): void;
+  warn(event: string, fields: Readonly<Record<string, string | number>>): void;
+  /** Something of ours broke. */
+  problem(sessionId: string, error: unknown): void;
+  configure(values: LogSettings): void;
+  flush(): void;
+}
+
+type LogSettings = Pick<SettingValues, 'logformat' | 'loglevel'>;
+type Level = 'error' | 'warn' | 'info';
+
+/** Bytes of log that wait for a slow reader before lines are dropped (and counted) rather than memory filled. */
+const MAX_WAITING = 8 * 1024 * 1024;
+
+/** Opens the log. Writing never blocks the event loop. */
+export function createLog(first: LogSettings): Log {
+  const destination = pino.destination({ dest: 2, sync: false, minLength: 0, maxLength: MAX_WAITING });
+  let dropped = 0;
+  destination.on('drop', () => dropped++);
+  const json = pino(
+    { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' },
+    destination,
+  );
+  let settings = first;
+  json.level = first.loglevel;
+
+  const write = (level: Level, event: string, fields: Readonly<Record<string, string | number>>) => {
+    if (settings.logformat === 'json') json[level](fields, event);
+    else if (json.isLevelEnabled(level)) destination.write(plainLine(event, fields));
+    if (dropped > 0 && event !== 'log-lines-dropped') {
+      const count = dropped;
+      dropped = 0;
+      write('warn', 'log-lines-dropped', { count });
+    }
+  };
+
+  return {
+    record: record => write('info', record.event, recordFields(record)),
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    problem(sessionId, error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      write('error', 'internal-error', { ...(sessionId === '' ? {} : { session: sessionId }), text });
+    },
+    configure(values) {
+      settings = values;
+      json.level = values.loglevel;
+    },
+    flush: () => destination.flushSync(),
+  };
+}

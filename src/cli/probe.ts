@@ -1,0 +1,68 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { Complaints } from '../control/complaints.ts';
+import type { TcpRules } from '../control/tcprules.ts';
+import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+type Op = (request: Json) => Json | Promise<Json>;
+
+const OPS: Readonly<Record<string, Op>> = { tcprules };
+
+/**
+ * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself
+ * uses. Never ends on bad input: what cannot be read is answered with an error.
+ */
+export async function probe(input: Readable, output: Writable): Promise<void> {
+  const working = new Set<Promise<void>>();
+  for await (const line of createInterface({ input })) {
+    if (line.trim() === '') continue;
+    const work = answer(line).then(text => {
+      output.write(`${text}\n`);
+    });
+    working.add(work);
+    void work.finally(() => working.delete(work));
+  }
+  await Promise.all(working);
+}
+
+async function answer(line: string): Promise<string> {
+  let id: unknown = null;
+  try {
+    const request: unknown = JSON.parse(line);
+    if (typeof request !== 'object' || request === null)
+      return JSON.stringify({ id, error: 'not an object' });
+    const { op, ...rest } = request as Json;
+    id = rest['id'] ?? null;
+    const run = typeof op === 'string' && Object.hasOwn(OPS, op) ? OPS[op] : undefined;
+    return JSON.stringify({ id, ...(run === undefined ? { error: 'unsupported' } : await run(rest)) });
+  } catch (error) {
+    return JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** Which rule of a tcp.smtp applies to TCPREMOTEIP, TCPREMOTEHOST, TCPREMOTEINFO, as tcprulescheck says it. */
+function tcprules({ rules, cdb, env }: Json): Json {
+  const complaints = new Complaints();
+  let parsed: TcpRules;
+  if (typeof cdb === 'string')
+    parsed = tcpRulesFromCdb(Buffer.from(cdb, 'base64'), 'tcp.smtp.cdb', complaints);
+  else if (typeof rules === 'string') parsed = parseTcpRules(byteString(rules), 'tcp.smtp', complaints);
+  else return { error: 'rules or cdb is missing' };
+  const fault = complaints.list.find(complaint => complaint.severity === 'error');
+  if (fault) return { error: fault.text };
+  const environment = (typeof env === 'object' && env !== null ? env : {}) as Readonly<
+    Record<string, string>
+  >;
+  const rule = parsed.find({
+    ip: environment['TCPREMOTEIP'] ?? '0.0.0.0',
+    host: environment['TCPREMOTEHOST'] ?? null,
+    info: environment['TCPREMOTEINFO'] ?? null,
+  });
+  if (rule === null) return { action: 'allow', vars: {}, rule: null };
+  return { action: rule.action, vars: Object.fromEntries(rule.variables), rule: rule.key };
+}
+
+function byteString(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}

@@ -1,0 +1,176 @@
+import cluster from 'node:cluster';
+import type { Worker } from 'node:cluster';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Configuration } from '../../control/configuration.ts';
+import { JournalWriter } from '../../journal/writer.ts';
+import { configure } from '../configure.ts';
+import type { Log } from '../log.ts';
+import { createLog } from '../log.ts';
+import type { PlaceOptions } from '../places.ts';
+import { places, storeFile } from '../places.ts';
+import { ConnectionArbiter } from './connection-arbiter.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { firstSteps } from './first-steps.ts';
+
+/** A worker that dies sooner than this after its start did not get going; milliseconds. */
+const INFANCY_MS = 2000;
+/** How long to wait before a worker that died young is replaced, milliseconds. */
+const RESPAWN_DELAY_MS = 1000;
+/** Workers get this much longer than `draintime` before they are killed, milliseconds. */
+const KILL_AFTER_MS = 5000;
+
+/**
+ * `postern serve`: starts the workers and replaces those that die, keeps the records they send, reloads on SIGHUP (all
+ * or nothing) and drains on SIGTERM. Resolves with the exit code when all is over.
+ */
+export async function supervise(options: PlaceOptions): Promise<number> {
+  const where = places(options);
+  const configured = await configure(where);
+  for (const line of configured.complaints) console.error(line);
+  if (configured.configuration === null) {
+    console.error(`postern: not started: ${configured.errors} errors in the configuration`);
+    return 100;
+  }
+  let configuration: Configuration = configured.configuration;
+  const log = createLog(configuration.site.values);
+  const { values } = configuration.site;
+  mkdirSync(where.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(storeFile(where, values)), { recursive: true, mode: 0o700 });
+  const journal = new JournalWriter({
+    file: storeFile(where, values),
+    retentionDays: values.retention,
+    now: Date.now,
+    onProblem: text => log.warn('journal', { text }),
+  });
+  const count = values.workers === 0 ? availableParallelism() : values.workers;
+
+  return await new Promise<number>(resolve => {
+    const started = new Map<number, number>();
+    let draining = false;
+    let everReady = false;
+    let exitCode = 0;
+
+    const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter(w => w !== undefined);
+    const tell = (worker: Worker, message: ToWorker) => {
+      if (worker.isConnected()) worker.send(message);
+    };
+    const arbiter = new ConnectionArbiter(() =>
+      workers()
+        .filter(worker => worker.isConnected())
+        .map(worker => ({ count: (id: number, key: string) => tell(worker, { kind: 'count', id, key }) })),
+    );
+
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({ exec: join(dirname(fileURLToPath(import.meta.url)), 'worker.ts'), args: [] });
+    const fork = () => {
+      const worker = cluster.fork({
+        POSTERN_PLACES: JSON.stringify({
+          state: where.stateDir,
+          ...(where.controlDir ? { control: where.controlDir } : {}),
+        }),
+        POSTERN_WORKERS: String(count),
+      });
+      started.set(worker.id, Date.now());
+    };
+
+    const finish = async () => {
+      await journal.close();
+      log.flush();
+      resolve(exitCode);
+    };
+
+    const drain = (code: number) => {
+      if (draining) return;
+      draining = true;
+      exitCode = code;
+      if (workers().length === 0) return void finish();
+      for (const worker of workers()) tell(worker, { kind: 'drain' });
+      const patience = configuration.site.values.draintime * 1000 + KILL_AFTER_MS;
+      setTimeout(() => {
+        for (const worker of workers()) worker.process.kill('SIGKILL');
+      }, patience).unref();
+    };
+
+    cluster.on('message', (worker, message: FromWorker) => {
+      switch (message.kind) {
+        case 'journal':
+          journal.write(message.batch);
+          break;
+        case 'ready':
+          if (!everReady) announce(message.addresses, configuration, where.controlDir);
+          everReady = true;
+          log.info('worker-ready', {
+            worker: worker.process.pid ?? 0,
+            listen: message.addresses.join(','),
+            configuration: message.generation,
+          });
+          break;
+        case 'failed':
+          console.error(`postern: ${message.text}`);
+          if (!everReady) drain(111);
+          break;
+        case 'ask':
+          arbiter.ask({
+            ...message,
+            answer: granted => tell(worker, { kind: 'answer', id: message.id, granted }),
+          });
+          break;
+        case 'counted':
+          arbiter.counted(message.id, message.client, message.total);
+          break;
+      }
+    });
+    cluster.on('exit', (worker, code, signal) => {
+      const lived = Date.now() - (started.get(worker.id) ?? 0);
+      started.delete(worker.id);
+      if (draining) {
+        if (workers().length === 0) void finish();
+        return;
+      }
+      log.warn('worker-died', {
+        worker: worker.process.pid ?? 0,
+        code: code ?? 0,
+        signal: signal ?? '-',
+        after: lived,
+      });
+      setTimeout(() => draining || fork(), lived < INFANCY_MS ? RESPAWN_DELAY_MS : 0);
+    });
+    process.on('SIGTERM', () => drain(0));
+    process.on('SIGINT', () => drain(0));
+    process.on(
+      'SIGHUP',
+      () =>
+        void reload(where, log).then(next => {
+          if (next === null || draining) return;
+          configuration = next;
+          log.configure(next.site.values);
+          journal.setRetention(next.site.values.retention);
+          for (const worker of workers()) tell(worker, { kind: 'reload' });
+        }),
+    );
+    for (let i = 0; i < count; i++) fork();
+  });
+}
+
+/** The new configuration, or null when it has errors; then the old one stays in force. */
+async function reload(where: ReturnType<typeof places>, log: Log): Promise<Configuration | null> {
+  const { configuration, complaints, errors } = await configure(where);
+  for (const line of complaints) log.warn('configuration', { text: line });
+  if (configuration === null)
+    log.warn('reload-refused', { errors, text: 'the settings before it stay in force' });
+  else log.info('reloaded', { configuration: configuration.generation });
+  return configuration;
+}
+
+function announce(
+  addresses: readonly string[],
+  configuration: Configuration,
+  controlDir: string | null,
+): void {
+  for (const address of addresses) console.log(`Postern is listening for SMTP on ${address}`);
+  if (controlDir === null)
+    for (const line of firstSteps(addresses[0] ?? '', configuration)) console.log(line);
+}

@@ -1,0 +1,183 @@
+import { accessSync, constants } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { complaintText } from '../../model/origin.ts';
+import { Complaints } from '../../control/complaints.ts';
+import type { Configuration } from '../../control/configuration.ts';
+import { loadTcpRules, tcpRulesPaths, withRules } from '../../control/load.ts';
+import { createJournal } from '../../journal/batcher.ts';
+import type { Journal } from '../../model/record.ts';
+import { SharedConnectionLimits } from '../../smtp/connection-limits.ts';
+import { Listener } from '../../smtp/listener.ts';
+import { configure } from '../configure.ts';
+import { createLog } from '../log.ts';
+import { places, spoolFolder } from '../places.ts';
+import { wire } from '../wire.ts';
+import { Certificate } from './certificate.ts';
+import { parseListen } from './listen-address.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** How often files that may change under us (tcp.smtp, the certificate) are looked at, milliseconds. */
+const WATCH_MS = 1000;
+
+/** One worker process: accepts, checks, delivers. Everything it does that lasts, it tells the supervisor. */
+async function work(): Promise<void> {
+  const where = places(
+    JSON.parse(process.env['POSTERN_PLACES'] ?? '{}') as { control?: string; state?: string },
+  );
+  const workers = Number(process.env['POSTERN_WORKERS'] ?? '1');
+  const configured = await configure(where);
+  if (configured.configuration === null) return giveUp(configured.complaints.join('\n'));
+  let configuration: Configuration = configured.configuration;
+  const log = createLog(configuration.site.values);
+  const store = createJournal({ send: batch => tell({ kind: 'journal', batch }) });
+  const journal: Journal = {
+    write(record) {
+      log.record(record);
+      store.write(record);
+    },
+  };
+  const wired = wire(configuration, where, journal, 'smtp');
+  const certificate = new Certificate();
+  const asked = new Map<number, (granted: boolean) => void>();
+  let questions = 0;
+  const limits = new SharedConnectionLimits(
+    workers,
+    (key, perClient, total) =>
+      new Promise(resolve => {
+        const id = ++questions;
+        asked.set(id, granted => {
+          if (granted) limits.granted(key);
+          resolve(granted);
+        });
+        tell({ kind: 'ask', id, key, perClient, total });
+      }),
+    Date.now,
+  );
+  const spool = spoolFolder(where, configuration.site.values);
+  try {
+    accessSync(spool, constants.W_OK);
+    const { tlscert, tlskey } = configuration.site.values;
+    await certificate.refresh(tlscert, tlskey, where.controlDir);
+  } catch (error) {
+    return giveUp(error instanceof Error ? error.message : String(error));
+  }
+  const listeners: Listener[] = [];
+  const addresses: string[] = [];
+  for (const entry of configuration.site.values.listen) {
+    const listener = new Listener({
+      gateway: wired.gateway,
+      configuration: wired.configuration,
+      limits,
+      identify: wired.identify,
+      secureContext: () => certificate.context,
+      spoolFolder: spool,
+      now: Date.now,
+      problem: (sessionId, error) => log.problem(sessionId, error),
+    });
+    const { host, port } = parseListen(entry);
+    try {
+      const bound = await listener.listen(host, port);
+      addresses.push(host.includes(':') ? `[${host}]:${bound}` : `${host}:${bound}`);
+    } catch (error) {
+      return giveUp(`cannot listen on ${entry}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    listeners.push(listener);
+  }
+  tell({ kind: 'ready', addresses, generation: configuration.generation });
+
+  const adopt = (next: Configuration) => {
+    configuration = next;
+    wired.use(next);
+    log.configure(next.site.values);
+  };
+  let stamp = await rulesStamp(configuration, where.controlDir);
+  const watcher = watchFiles(
+    async () => {
+      const { tlscert, tlskey, tcpsmtp } = configuration.site.values;
+      if (await certificate.refresh(tlscert, tlskey, where.controlDir)) log.info('certificate-read', {});
+      const seen = await rulesStamp(configuration, where.controlDir);
+      if (seen === stamp) return;
+      stamp = seen;
+      const complaints = new Complaints();
+      const rules = await loadTcpRules(tcpsmtp, where.controlDir, complaints);
+      for (const complaint of complaints.list) log.warn('configuration', { text: complaintText(complaint) });
+      if (complaints.errors === 0) adopt(withRules(configuration, rules));
+      log.info('tcp-rules-read', { used: complaints.errors === 0 ? 'yes' : 'no' });
+    },
+    error => log.problem('', error),
+  );
+
+  process.on('message', (message: ToWorker) => {
+    switch (message.kind) {
+      case 'answer':
+        asked.get(message.id)?.(message.granted);
+        asked.delete(message.id);
+        break;
+      case 'count':
+        tell({ kind: 'counted', id: message.id, ...limits.count(message.key) });
+        break;
+      case 'reload':
+        void configure(where).then(next => {
+          if (next.configuration === null) log.warn('reload-refused', { text: next.complaints.join('; ') });
+          else adopt(next.configuration);
+        });
+        break;
+      case 'drain':
+        void drain();
+        break;
+    }
+  });
+  // Without its supervisor nobody would keep the records or replace it.
+  process.on('disconnect', () => void drain());
+
+  let draining = false;
+  async function drain(): Promise<void> {
+    if (draining) return;
+    draining = true;
+    clearInterval(watcher);
+    await Promise.all(listeners.map(listener => listener.drain(configuration.site.values.draintime)));
+    await wired.close();
+    store.flush();
+    store.close();
+    log.flush();
+    if (process.connected) process.disconnect();
+    process.exit(0);
+  }
+}
+
+/** Date, size and inode of the files tcp.smtp may be in. */
+async function rulesStamp(configuration: Configuration, controlDir: string | null): Promise<string> {
+  const paths = tcpRulesPaths(configuration.site.values.tcpsmtp, controlDir);
+  const infos = await Promise.all(paths.map(path => stat(path).catch(() => null)));
+  return infos.map(info => (info === null ? '-' : `${info.ino} ${info.size} ${info.mtimeMs}`)).join(' ');
+}
+
+function watchFiles(look: () => Promise<void>, problem: (error: unknown) => void): NodeJS.Timeout {
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    look()
+      .catch(problem)
+      .finally(() => {
+        looking = false;
+      });
+  }, WATCH_MS);
+  timer.unref();
+  return timer;
+}
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+function giveUp(text: string): void {
+  tell({ kind: 'failed', text });
+  // Let the message reach the supervisor first.
+  setImmediate(() => process.exit(1));
+}
+
+process.on('SIGINT', () => undefined);
+process.on('SIGHUP', () => undefined);
+process.on('SIGTERM', () => undefined);
+await work();

@@ -1,0 +1,168 @@
+import { networkInterfaces } from 'node:os';
+import type { Configuration } from '../control/configuration.ts';
+import { askIdent } from '../dns/ident.ts';
+import type { Resolver } from '../dns/resolver.ts';
+import { createResolver } from '../dns/resolver.ts';
+import type { Router } from '../model/delivery.ts';
+import type { Journal } from '../model/record.ts';
+import type { GatewayParts } from '../pipeline/gateway.ts';
+import { Gateway } from '../pipeline/gateway.ts';
+import { PLUGINS } from '../plugins/list.ts';
+import { holdMessage } from '../quarantine/hold.ts';
+import type { Relay } from '../relay/router.ts';
+import { createRelay } from '../relay/router.ts';
+import { createIds } from './ids.ts';
+import type { Places } from './places.ts';
+import { quarantineFolder } from './places.ts';
+
+/** A gateway with everything that it needs, and what has to be told when the configuration changes. */
+export interface Wired {
+  readonly gateway: Gateway;
+  readonly identify: (ip: string, port: number, localPort: number) => Identity | Promise<Identity>;
+  /** From now on new sessions get `configuration`; sessions that are open keep theirs. */
+  use(configuration: Configuration): void;
+  readonly configuration: () => Configuration;
+  close(): Promise<void>;
+}
+
+interface Identity {
+  readonly host: string | null;
+  readonly info: string | null;
+}
+
+/** Puts resolver, next hops, plugins and pipeline together for one process; `instead` replaces parts (a dry run). */
+export function wire(
+  first: Configuration,
+  where: Places,
+  journal: Journal,
+  edge: string,
+  instead: Partial<GatewayParts> = {},
+): Wired {
+  let current = first;
+  let resolver = resolverFor(first);
+  let relay = relayFor(first, resolver, where);
+  const routers = new WeakMap<Configuration, Router>();
+  const own = ownAddresses();
+
+  const gateway = new Gateway({
+    edge,
+    plugins: PLUGINS,
+    services: {
+      dns: {
+        a: name => resolver.a(name),
+        aaaa: name => resolver.aaaa(name),
+        txt: name => resolver.txt(name),
+        mx: name => resolver.mx(name),
+        ptr: ip => resolver.ptr(ip),
+      },
+      now: Date.now,
+    },
+    configuration: () => current,
+    router: configuration => {
+      let router = routers.get(configuration);
+      if (router === undefined) {
+        const { smtproutes } = configuration.site.values;
+        router = relay.router(domain => smtproutes.find(domain));
+        routers.set(configuration, router);
+      }
+      return router;
+    },
+    journal,
+    hold: (held, added, message) =>
+      holdMessage(
+        quarantineFolder(where, current.site.values),
+        {
+          id: held.id,
+          sender: held.sender?.text ?? null,
+          recipients: held.recipients.map(r => r.text),
+          reason: held.rule,
+          clientIp: held.client?.ip ?? null,
+          helo: held.helo,
+          time: held.time,
+        },
+        added,
+        message,
+      ),
+    newId: createIds(),
+    isOwnAddress: ip => own.has(ip),
+    ...instead,
+  });
+
+  const identify = (ip: string, port: number, localPort: number): Identity | Promise<Identity> => {
+    const { reversename, ident } = current.site.values;
+    const wantsHost = reversename === 'yes' || (reversename === 'auto' && current.rules?.needsHost === true);
+    const wantsInfo = ident > 0;
+    if (!wantsHost && !wantsInfo) return { host: null, info: null };
+    return Promise.all([
+      wantsHost
+        ? resolver.ptr(ip).then(answer => (answer.kind === 'found' ? (answer.records[0] ?? null) : null))
+        : null,
+      wantsInfo ? askIdent(ip, port, localPort, ident * 1000) : null,
+    ]).then(([host, info]) => ({ host, info }));
+  };
+
+  return {
+    gateway,
+    identify,
+    configuration: () => current,
+    use(configuration) {
+      const before = current.site.values;
+      const after = configuration.site.values;
+      current = configuration;
+      if (resolverKey(before) !== resolverKey(after)) {
+        resolver.close();
+        resolver = resolverFor(configuration);
+      }
+      if (relayKey(before) !== relayKey(after)) {
+        const old = relay;
+        relay = relayFor(configuration, resolver, where);
+        void old.close();
+      }
+    },
+    async close() {
+      await relay.close();
+      resolver.close();
+    },
+  };
+}
+
+type Values = Configuration['site']['values'];
+
+const resolverKey = (v: Values) => JSON.stringify([v.dnsservers, v.dnstimeout]);
+const relayKey = (v: Values) =>
+  JSON.stringify([
+    v.helohost,
+    v.me,
+    v.timeoutconnect,
+    v.timeoutremote,
+    v.recipientcache,
+    v.listen,
+    resolverKey(v),
+  ]);
+
+function resolverFor(configuration: Configuration): Resolver {
+  const { dnsservers, dnstimeout } = configuration.site.values;
+  return createResolver({ servers: dnsservers, timeoutMs: dnstimeout });
+}
+
+function relayFor(configuration: Configuration, dns: Resolver, where: Places): Relay {
+  const { helohost, me, timeoutconnect, timeoutremote, recipientcache, listen } = configuration.site.values;
+  const own = ownAddresses();
+  const ports = new Set(listen.map(entry => Number(entry.slice(entry.lastIndexOf(':') + 1))));
+  return createRelay({
+    dns,
+    ourName: helohost ?? me,
+    timeouts: {
+      connect: Math.max(1, timeoutconnect) * 1000,
+      reply: Math.max(1, timeoutremote) * 1000,
+      final: Math.max(1, timeoutremote) * 4000,
+    },
+    recipientCacheSeconds: recipientcache,
+    isOwn: (ip, port) => own.has(ip) && ports.has(port),
+    maildirBase: where.stateDir,
+  });
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(one => one.address)));
+}

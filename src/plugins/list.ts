@@ -1,0 +1,56 @@
+import { badhelo } from './badhelo.ts';
+import { badmailfrom } from './badmailfrom.ts';
+import { badmailto } from './badmailto.ts';
+import { earlytalker } from './earlytalker.ts';
+import { headers } from './headers.ts';
+import { hops } from './hops.ts';
+import { iplist } from './iplist.ts';
+import { maxrcpt } from './maxrcpt.ts';
+import { nullsender } from './nullsender.ts';
+import { rbl } from './rbl.ts';
+import { rcpthosts } from './rcpthosts.ts';
+import { tarpit } from './tarpit.ts';
+
+/** Every check there is, in the order in which the record shows them: the table of contents of the product. */
+export const PLUGINS = [
+  earlytalker,
+  iplist,
+  rbl,
+  badhelo,
+  badmailfrom,
+  rcpthosts,
+  badmailto,
+  maxrcpt,
+  tarpit,
+  nullsender,
+  hops,
+  headers,
+] as const;
+
+/** What is asked of a plugin here. */
+interface Listed {
+  readonly name: string;
+  readonly rules: Readonly<Record<string, { readonly doc: string }>>;
+}
+
+/** Rules of the pipeline and the edges themselves, which no plugin reports: what they are, for the rules page. */
+export const OWN_RULES: Readonly<Record<string, string>> = {
+  SCORE: 'The score has reached `rejectscore`, `quarantinescore` or `tagscore`.',
+  TCPRULES_DENY: 'A line of tcp.smtp denies the client.',
+  CONCURRENCY: 'More connections than `concurrencyperclient` or `concurrencyincoming` allow.',
+  PROXY_HEADER: 'A trusted proxy did not send a valid PROXY header.',
+  DATABYTES: 'The message is larger than `databytes`.',
+  LINE_BREAKS: 'The message contains bare CR, bare LF or NUL, and `linebreaks` says refuse.',
+  DATARATE: 'The message came more slowly than `datarate`.',
+  SPOOL: 'The message could not be stored while it came in.',
+  NEXT_HOP_REFUSED: 'A next hop refused some recipients after others had accepted; their copy is held.',
+};
+
+/** Rules that plugins report, which `actions` may name. */
+export function ruleNames(plugins: readonly Listed[]): ReadonlySet<string> {
+  return new Set(plugins.flatMap(plugin => Object.keys(plugin.rules)));
+}
+
+export function pluginNames(plugins: readonly Listed[]): ReadonlySet<string> {
+  return new Set(plugins.map(plugin => plugin.name));
+}
