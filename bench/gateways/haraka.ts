@@ -1,0 +1,111 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, startProgram, waitForGreeting } from '../processes.ts';
+import { DNS_LISTS, REFUSED } from './gateway.ts';
+import type { GatewayKind, Surroundings } from './gateway.ts';
+import { harakaFolder, installHaraka } from './haraka-install.ts';
+import { PROXY } from './proxy.ts';
+
+/**
+ * Haraka as it comes, forwarding with smtp_forward: one process (its default, which costs it less than a cluster of
+ * one), the same Node as Postern, log level NOTICE (a line or two a message,
+ * as Postern writes). With checks, the plugins access, dns-list and headers as they come,
+ * with the same lists and entries that Postern gets.
+ */
+export function haraka(checks: boolean): GatewayKind {
+  return {
+    key: checks ? 'haraka-checks' : 'haraka',
+    name: checks ? 'Haraka with checks' : 'Haraka',
+    proxied: checks,
+    unavailable: installHaraka,
+    start: async surroundings => {
+      const { folder } = surroundings;
+      const port = await freePort();
+      writeConfig(join(folder, 'config'), {
+        ...common(port, surroundings, checks),
+        ...(checks ? CHECKS : {}),
+      });
+      const dns = join(folder, 'dns-servers.cjs');
+      writeFileSync(dns, askOnly(`127.0.0.1:${surroundings.dnsPort}`));
+      const script = join(harakaFolder(), 'node_modules', 'Haraka', 'bin', 'haraka');
+      const program = await startProgram(
+        process.execPath,
+        ['--require', dns, script, '-c', folder],
+        join(folder, 'haraka.log'),
+        { directory: folder },
+      );
+      await waitForGreeting(program, port, '220', checks ? PROXY : '');
+      return { port, program };
+    },
+  };
+}
+
+const RELAY_ONLY = ['rcpt_to.in_host_list', 'queue/smtp_forward'];
+
+/** Haraka's own defaults, apart from addresses, the log and the size limit, which Postern has at 50 MiB. */
+function common(port: number, { sinkPort }: Surroundings, proxied: boolean): Record<string, string> {
+  return {
+    me: 'bench.example',
+    host_list: 'sink.example',
+    plugins: RELAY_ONLY.join('\n'),
+    'smtp.ini': `listen=127.0.0.1:${port}`,
+    'smtp_forward.ini': `host=127.0.0.1\nport=${sinkPort}`,
+    'log.ini': shipped('log.ini', [['level=info', 'level=notice']]),
+    'connection.ini': shipped('connection.ini', [
+      ['\nbytes=26214400', `\nbytes=${50 * 1024 * 1024}`],
+      ...(proxied ? [['\nhosts[] =\n', '\nhosts[] = 127.0.0.1\n'] as const] : []),
+    ]),
+  };
+}
+
+const CHECKS: Readonly<Record<string, string>> = {
+  plugins: ['access', 'dns-list', RELAY_ONLY[0], 'headers', RELAY_ONLY[1]].join('\n'),
+  // Without the periodic test of the lists, which an empty DNS server fails.
+  'dns-list.ini': [
+    '[main]',
+    'periodic_checks=0',
+    ...DNS_LISTS.map(list => `zones[]=${list}`),
+    'search=all',
+  ].join('\n'),
+  'access.domains': REFUSED.names.join('\n'),
+  'mail_from.access.blacklist': REFUSED.senders.filter(sender => !sender.startsWith('@')).join('\n'),
+  'mail_from.access.blacklist_regex': '.*@refused-domain\\.example',
+  'rcpt_to.access.blacklist': REFUSED.recipients.join('\n'),
+};
+
+/**
+ * A module that makes every resolver of the process ask one server: Haraka looks up each client's reverse name and
+ * has no setting for the server, and no question may leave this machine.
+ */
+function askOnly(server: string): string {
+  return `'use strict'
+const dns = require('node:dns')
+const servers = [${JSON.stringify(server)}]
+dns.setServers(servers)
+dns.promises.setServers(servers)
+for (const module of [dns, dns.promises]) {
+  const { Resolver } = module
+  module.Resolver = class extends Resolver {
+    constructor(options) {
+      super(options)
+      this.setServers(servers)
+    }
+  }
+}
+`;
+}
+
+/** A file of Haraka's own configuration with some lines changed; a file of ours would replace all its defaults. */
+function shipped(file: string, changes: readonly (readonly [from: string, to: string])[]): string {
+  let text = readFileSync(join(harakaFolder(), 'node_modules', 'Haraka', 'config', file), 'utf8');
+  for (const [from, to] of changes) {
+    if (!text.includes(from)) throw new Error(`Haraka's ${file} has no line ${JSON.stringify(from)}`);
+    text = text.replace(from, to);
+  }
+  return text;
+}
+
+function writeConfig(folder: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), `${text}\n`);
+}
