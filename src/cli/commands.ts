@@ -12,6 +12,7 @@ export function commands(): Command {
   program
     .description('Anti-spam SMTP gateway that reads the configuration of the classic qmail tools.')
     .version(version);
+  program.enablePositionalOptions();
   const withPlaces = (command: Command) =>
     command
       .option('--control <dir>', 'control directory of the site (default: the shipped rules/)')
@@ -84,8 +85,6 @@ export function commands(): Command {
       const { rblsmtpd } = await import('./rblsmtpd.ts');
       await rblsmtpd(args, process.env);
     });
-  program.enablePositionalOptions();
-
   program
     .command('probe')
     .description('Answer JSON requests, one a line on standard input; for test suites.')
