@@ -116,7 +116,8 @@ export function parseRblsmtpdArguments(argv: readonly string[]): RblsmtpdArgumen
   };
   let at = 0;
   for (let word = argv[0]; word?.startsWith('-') && word !== '-'; word = argv[at]) {
-    if (word === '--') {
+    // djb's getopt takes any word that begins so for the end of the options.
+    if (word.startsWith('--')) {
       at++;
       break;
     }

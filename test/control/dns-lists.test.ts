@@ -175,7 +175,8 @@ const COMMANDS: readonly (readonly [line: string, result: string])[] = [
   ['-r', 'usage option requires an argument -- r'],
   ['-x prog', 'usage illegal option -- x'],
   ['-b- prog', 'usage illegal option -- -'],
-  ['--help', 'usage illegal option -- -'],
+  ['--help', 'usage null'],
+  ['--help prog', 't=60 | prog'],
   ['-r odd:zone prog', '-r odd:zone @-r odd:zone | t=60 | prog'],
 ];
 
