@@ -40,6 +40,11 @@ export class ClientConnection {
     if (proxyFrom) this.send(`PROXY TCP4 ${proxyFrom} ${target.host} 40000 ${target.port}\r\n`);
   }
 
+  /** Whether it is over, from whichever side. */
+  get ended(): boolean {
+    return this.#ended !== null;
+  }
+
   /** The next reply. Rejects when the connection ends first. */
   reply(): Promise<ServerReply> {
     const ready = this.#replies.shift();

@@ -11,8 +11,7 @@ const [listenPort = 0, sinkPort = 0] = process.argv.slice(2).map(Number);
 const idle: ClientConnection[] = [];
 
 async function upstream(): Promise<ClientConnection> {
-  const kept = idle.pop();
-  if (kept) return kept;
+  for (let kept = idle.pop(); kept; kept = idle.pop()) if (!kept.ended) return kept;
   const connection = new ClientConnection({ host: '127.0.0.1', port: sinkPort }, 60_000);
   await connection.reply();
   connection.send('EHLO bench.example\r\n');
