@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from 'node:fs';
 
 /** A program to run, or the errno name for which there is none. */
 export type FoundProgram = { readonly path: string } | { readonly error: string };
@@ -84,13 +84,36 @@ function beginning(file: string): string {
 /**
  * Becomes the program at `path`, with `argv` (its own name first) and `env`. Descriptors 0, 1 and 2 go on as they were
  * given to us; the pid stays. Node ignores SIGPIPE and SIGXFSZ, which the program would inherit: a signal with a handler is
- * back at its default after execve(2). Nobody may have looked at process.stdin, stdout or stderr before: that makes the
- * descriptor non-blocking, and the client's connection with it. Known difference: Node has raised the soft limit of open
- * files to the hard one.
+ * back at its default after execve(2). Known difference: Node has raised the soft limit of open files to the hard one.
  */
 export function becomeProgram(path: string, argv: readonly string[], env: NodeJS.ProcessEnv): never {
   process.on('SIGPIPE', () => {});
   process.on('SIGXFSZ', () => {});
+  if ([0, 1, 2].some(isNonBlocking)) makeStdioBlocking();
   if (!process.execve) throw new Error('this Node has no process.execve');
   return process.execve(path, [...argv], env);
+}
+
+/** O_NONBLOCK as in /proc/self/fdinfo, Linux on every processor that Node runs on. */
+const O_NONBLOCK = 0o4000;
+
+function isNonBlocking(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & O_NONBLOCK) !== 0;
+  } catch {
+    // Closed, or no /proc: nothing that we could have changed.
+    return false;
+  }
+}
+
+/**
+ * Whatever has read process.stdin, stdout or stderr before us has made the descriptor non-blocking, and with it the
+ * client's connection, which no program expects. A mere `import … from 'node:process'` reads all three.
+ */
+function makeStdioBlocking(): void {
+  for (const stream of [process.stdin, process.stdout, process.stderr]) {
+    const { _handle: handle } = stream as { _handle?: { setBlocking?(blocking: boolean): number } };
+    handle?.setBlocking?.(true);
+  }
 }
