@@ -1,0 +1,203 @@
+import type { RecordedFinding } from '../model/finding.ts';
+import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
+import { EVENTS } from '../model/record.ts';
+import { STAGES } from '../model/stage.ts';
+import { printable } from './printable.ts';
+import { table } from './table.ts';
+
+/**
+ * A record for people, as lines of text: first one sentence that says what happened, then all that led to it. Strings
+ * from outside are escaped (printable.ts), so that a record can be shown on a terminal.
+ */
+export function explainText(record: VerdictRecord): string {
+  return [
+    ...headline(record),
+    '',
+    ...facts(record),
+    '',
+    ...recipients(record.recipients),
+    ...findings(record),
+    ...settings(record),
+  ].join('\n');
+}
+
+/**
+ * A record for programs: JSON on one line, pure ASCII without control characters. Parsing it gives the record back
+ * exactly, byte strings included.
+ */
+export function explainJson(record: VerdictRecord): string {
+  return JSON.stringify(record).replace(
+    /[^ -~]/g,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A record on one line, for lists: time, id, event, rule, client, sender, recipients, reply. */
+export function explainLine(record: VerdictRecord): string {
+  const [first, ...more] = record.recipients;
+  const to =
+    first === undefined ? '-' : `${angle(first.address)}${more.length > 0 ? ` +${more.length}` : ''}`;
+  return [
+    time(record.time),
+    printable(record.id),
+    printable(record.event),
+    printable(record.rule ?? '-'),
+    printable(record.client?.ip ?? 'local'),
+    `${senderText(record.sender)} -> ${to}`,
+    replyLines(record.reply)[0] ?? '',
+  ].join('  ');
+}
+
+/** Epoch milliseconds as RFC 3339 in UTC; a number that is no date stays a number. */
+export function time(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
+
+function headline(record: VerdictRecord): string[] {
+  const because = record.rule === null ? '' : ` because of rule ${printable(record.rule)}`;
+  const [first = '', ...rest] = replyLines(record.reply);
+  if (first === '') return [`${whatHappened(record)}${because}.`];
+  return [
+    `${whatHappened(record)}${because}. The client read:`,
+    `  ${first}`,
+    ...rest.map(line => `  ${line}`),
+  ];
+}
+
+function whatHappened(record: VerdictRecord): string {
+  const refused = record.reply.startsWith('4') ? 'deferred (told to come again)' : 'refused';
+  const count = record.recipients.length;
+  const [only] = record.recipients;
+  const whom = count === 1 && only !== undefined ? angle(only.address) : `${count} recipients`;
+  const from = senderText(record.sender);
+  switch (record.event) {
+    case 'connection-refused':
+      return `A connection from ${printable(record.client?.ip ?? 'this host')} was ${refused}`;
+    case 'sender-refused':
+      return record.sender === undefined
+        ? `The client ${printable(record.client?.ip ?? 'on this host')} was ${refused} before MAIL`
+        : `Mail from ${from} was ${refused}`;
+    case 'recipient-refused':
+      return `Mail from ${from} for ${whom} was ${refused} at RCPT`;
+    case 'message-refused':
+      return `A message from ${from} for ${whom} was ${refused}`;
+    case 'message-accepted':
+      return `A message from ${from} for ${whom} was accepted and passed on`;
+    case 'message-held':
+      return `A message from ${from} for ${whom} was held in the quarantine${heldOf(record)}`;
+    case 'message-discarded':
+      return `A message from ${from} for ${whom} was accepted and thrown away`;
+    default:
+      // Written by another version of Postern.
+      return `Event ${printable(String(record.event satisfies never))}`;
+  }
+}
+
+function heldOf(record: VerdictRecord): string {
+  const held = record.recipients.filter(recipient => recipient.verdict === 'quarantine').length;
+  return held === 0 || held === record.recipients.length ? '' : ` for ${held} of them`;
+}
+
+function facts(record: VerdictRecord): string[] {
+  const { client, helo, tls } = record;
+  const rows: [string, string][] = [
+    ['event', `${printable(record.event)}: ${EVENTS[record.event] ?? 'not known to this version'}`],
+    ['id', printable(record.id)],
+    ['session', printable(record.sessionId)],
+    ['time', `${time(record.time)}, took ${milliseconds(record.durationMs)} ms`],
+    ['edge', printable(record.edge)],
+  ];
+  if (client === null) {
+    rows.push(['client', 'none: handed over on this host']);
+  } else {
+    const name = client.reverseName === null ? 'no reverse name' : printable(client.reverseName);
+    rows.push(['client', `${printable(client.ip)} port ${client.port} (${name})`]);
+    rows.push(['connected to', `${printable(client.localIp)} port ${client.localPort}`]);
+    if (client.ident !== null) rows.push(['ident', printable(client.ident)]);
+  }
+  rows.push(['may relay', record.relayClient ? 'yes' : 'no']);
+  rows.push(['HELO', helo === null ? 'none' : `${helo.verb} ${printable(helo.name)}`.trimEnd()]);
+  rows.push(['TLS', tls === null ? 'none' : `${printable(tls.protocol)} ${printable(tls.cipher)}`]);
+  rows.push(['sender', senderText(record.sender)]);
+  if (record.messageId !== null) rows.push(['Message-ID', printable(record.messageId)]);
+  if (record.size !== null) rows.push(['size', `${record.size} bytes`]);
+  if (record.sha256 !== null) rows.push(['SHA-256', printable(record.sha256)]);
+  rows.push(['score', String(record.score)]);
+  rows.push(['rule', record.rule === null ? 'none decided' : printable(record.rule)]);
+  rows.push(['configuration', printable(record.configuration)]);
+  return table(rows);
+}
+
+function recipients(list: readonly RecordedRecipient[]): string[] {
+  if (list.length === 0) return [];
+  const rows = list.map(recipient => [
+    angle(recipient.address),
+    printable(recipient.verdict),
+    printable(recipient.rule ?? '-'),
+    recipient.hop === null ? '-' : printable(recipient.hop),
+    recipient.hopReply === null ? '-' : printable(recipient.hopReply.trimEnd()),
+  ]);
+  return ['Recipients', ...table([['address', 'verdict', 'rule', 'next hop', 'it said'], ...rows], '  '), ''];
+}
+
+function findings(record: VerdictRecord): string[] {
+  if (record.findings.length === 0) return ['Findings: none', ''];
+  const ordered = record.findings.toSorted((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage));
+  const rows = ordered.map(finding => [
+    decided(record, finding) ? '>' : ' ',
+    printable(finding.stage),
+    printable(finding.rule),
+    printable(finding.state),
+    milliseconds(finding.ms),
+    optional(finding.source),
+    optional(finding.value),
+    printable(finding.detail ?? '') + clientText(finding),
+  ]);
+  const head = [' ', 'stage', 'rule', 'state', 'ms', 'asked for in', 'value', 'detail'];
+  return ['Findings (> decided)', ...table([head, ...rows], ''), ''];
+}
+
+function decided(record: VerdictRecord, finding: RecordedFinding): boolean {
+  return finding.rule === record.rule && (finding.state === 'hit' || finding.state === 'error');
+}
+
+function clientText(finding: RecordedFinding): string {
+  return finding.text === undefined ? '' : ` (text for the client: ${printable(finding.text)})`;
+}
+
+function settings(record: VerdictRecord): string[] {
+  if (record.settings.length === 0) return ['Settings: all as shipped'];
+  const rows = record.settings.map(setting => [
+    printable(setting.name),
+    printable(setting.value),
+    printable(setting.origin.place),
+    printable(setting.origin.layer),
+  ]);
+  return ['Settings that are not as shipped', ...table([['name', 'value', 'where', 'layer'], ...rows], '  ')];
+}
+
+function senderText(sender: string | null | undefined): string {
+  if (sender === undefined) return 'none yet';
+  return sender === null ? '<> (null sender)' : angle(sender);
+}
+
+function angle(address: string): string {
+  return `<${printable(address)}>`;
+}
+
+function optional(text: string | undefined): string {
+  return text === undefined ? '-' : printable(text);
+}
+
+function milliseconds(ms: number): string {
+  return ms.toFixed(1);
+}
+
+/** The lines of a reply, escaped one by one. */
+function replyLines(reply: string): string[] {
+  return reply
+    .trimEnd()
+    .split(/\r?\n/)
+    .map(line => printable(line));
+}
