@@ -1,6 +1,7 @@
 import pino from 'pino';
 import type { SettingValues } from '../control/settings.ts';
 import type { VerdictRecord } from '../model/record.ts';
+import { LineWriter } from './line-writer.ts';
 import { plainLine, recordFields } from '../journal/log-line.ts';
 
 /** The program's log, on descriptor 2: unstamped lines in the plain form, since multilog stamps them. */
@@ -18,27 +19,22 @@ export interface Log {
 type LogSettings = Pick<SettingValues, 'logformat' | 'loglevel'>;
 type Level = 'error' | 'warn' | 'info';
 
-/** Bytes of log that wait for a slow reader before lines are dropped (and counted) rather than memory filled. */
-const MAX_WAITING = 8 * 1024 * 1024;
-
 /** Opens the log. Writing never blocks the event loop. */
 export function createLog(first: LogSettings): Log {
-  const destination = pino.destination({ dest: 2, sync: false, minLength: 0, maxLength: MAX_WAITING });
-  let dropped = 0;
-  destination.on('drop', () => dropped++);
+  const lines = new LineWriter(2);
   const json = pino(
     { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' },
-    destination,
+    lines,
   );
   let settings = first;
   json.level = first.loglevel;
 
   const write = (level: Level, event: string, fields: Readonly<Record<string, string | number>>) => {
     if (settings.logformat === 'json') json[level](fields, event);
-    else if (json.isLevelEnabled(level)) destination.write(plainLine(event, fields));
-    if (dropped > 0 && event !== 'log-lines-dropped') {
-      const count = dropped;
-      dropped = 0;
+    else if (json.isLevelEnabled(level)) lines.write(plainLine(event, fields));
+    if (lines.dropped > 0 && event !== 'log-lines-dropped') {
+      const count = lines.dropped;
+      lines.dropped = 0;
       write('warn', 'log-lines-dropped', { count });
     }
   };
@@ -55,6 +51,6 @@ export function createLog(first: LogSettings): Log {
       settings = values;
       json.level = values.loglevel;
     },
-    flush: () => destination.flushSync(),
+    flush: () => lines.flushSync(),
   };
 }

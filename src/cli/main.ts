@@ -1,4 +1,8 @@
-import process from 'node:process';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Compiled code is kept for the next start, where the folder can be written; otherwise nothing happens.
+enableCompileCache(join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'postern'));
 
 const [, , name, ...rest] = process.argv;
 if (name === 'rblsmtpd') {

@@ -28,7 +28,7 @@ export interface Helo {
 
 /** What is known when the `connect` checks run. */
 export interface ConnectFacts {
-  /** Id of the connection: it is in every log line and begins every event id of the session. */
+  /** Id of the connection: in every log line, and the beginning of every event id of the session. */
   readonly sessionId: string;
   readonly client: Client | null;
   /** True for clients that may relay: RELAYCLIENT is set, or (later) the user is authenticated. */

@@ -40,12 +40,13 @@ export class Conversation {
   readonly stages: StageTable;
   readonly client: Client | null;
   readonly #clientSettings: ClientSettings;
-  readonly #abort = new AbortController();
+  #abort: AbortController | null = null;
   #facts: HeloFacts;
   /** Findings at connect, and at the latest HELO. */
   #connect = new StageFindings();
   #helo = new StageFindings();
   #transaction: Transaction | null = null;
+  #events = 0;
 
   constructor(gateway: Gateway, configuration: Configuration, client: Client | null) {
     this.gateway = gateway;
@@ -75,7 +76,9 @@ export class Conversation {
     return this.#transaction;
   }
 
+  /** Aborted when the client is gone. Made for the first who asks: most sessions have nothing to abort. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
     return this.#abort.signal;
   }
 
@@ -114,7 +117,7 @@ export class Conversation {
   mail(sender: Address | null, parameters: MailParameters): Answer | Promise<Answer> {
     this.reset();
     const facts: MailFacts = { ...this.#facts, sender, parameters };
-    const transaction = new Transaction(this, facts, this.gateway.parts.newId());
+    const transaction = new Transaction(this, facts, this.#eventId());
     transaction.findings = this.#begin('mail', facts);
     this.#transaction = transaction;
     const accepted = { reply: REPLIES.senderOk, eventId: transaction.id };
@@ -139,9 +142,6 @@ export class Conversation {
     this.#transaction = null;
     try {
       return await transaction.message(message);
-    } catch {
-      // A fault of ours: the client comes again, and the log has the session.
-      return { reply: REPLIES.broken, eventId: transaction.id };
     } finally {
       transaction.abort();
       message.release();
@@ -151,8 +151,7 @@ export class Conversation {
   /** The edge refuses something by itself (a limit, a protocol fault); recorded like every other refusal. */
   refuse(event: EventName, rule: string, detail: string, reply: Reply): Answer {
     const transaction = this.#transaction;
-    const eventId =
-      transaction?.id ?? (event === 'connection-refused' ? this.id : this.gateway.parts.newId());
+    const eventId = transaction?.id ?? (event === 'connection-refused' ? this.id : this.#eventId());
     const finding: RecordedFinding = {
       rule,
       state: 'hit',
@@ -192,7 +191,8 @@ export class Conversation {
   /** The client is gone. */
   close(): void {
     this.reset();
-    this.#abort.abort();
+    // With a reason of ours: the default one costs a stack trace.
+    this.#abort?.abort('the client is gone');
   }
 
   /** Findings of the session so far; those that are still being looked for are not among them. */
@@ -215,11 +215,16 @@ export class Conversation {
     journal.write(verdictRecord(this.#facts, edge, this.configuration.generation, event, this.now()));
   }
 
+  /** Ids of events begin with the session's, which is how a session's events are found. */
+  #eventId(): string {
+    return `${this.id}.${++this.#events}`;
+  }
+
   /** Starts every tier of a stage whose verdict is spoken later. */
   #begin<G extends Stage>(stage: G, facts: StageFacts[G]): StageFindings {
     const findings = new StageFindings();
     for (const tier of TIERS) {
-      const run = { stage, tier, facts, effective: this.settings, signal: this.#abort.signal };
+      const run = { stage, tier, facts, effective: this.settings, owner: this };
       findings.add(this.stages.run(run));
     }
     return findings;
@@ -236,7 +241,7 @@ export class Conversation {
     const verdict = this.judge(all, this.settings);
     if (!isRefusal(verdict)) return null;
     const transaction = this.#transaction;
-    const eventId = transaction?.id ?? this.gateway.parts.newId();
+    const eventId = transaction?.id ?? this.#eventId();
     const last = all.at(-1);
     this.record({
       id: eventId,

@@ -5,6 +5,9 @@ import type { PolicyRules } from '../policy/decide.ts';
 const OBSERVE: Action = { kind: 'observe' };
 const DEFER: Action = { kind: 'defer', reply: null };
 
+/** Relay control, by rule and by plugin. A dry run of everything (`observe=all`) must not make an open relay. */
+const RELAY_CONTROL: ReadonlySet<string> = new Set(['RCPTHOSTS', 'RELAY_PATH', 'rcpthosts']);
+
 const known = new WeakMap<Effective, PolicyRules>();
 
 /**
@@ -21,7 +24,7 @@ export function policyRules(effective: Effective, deferring: ReadonlySet<string>
       // A rule without a line in `actions` does nothing but stand in the record.
       action: rule => actions.rules.get(rule)?.action ?? OBSERVE,
       errorAction: plugin => actions.errors.get(plugin)?.action ?? (deferring.has(plugin) ? DEFER : OBSERVE),
-      observed: rule => all || observed.has(rule),
+      observed: rule => (all && !RELAY_CONTROL.has(rule)) || observed.has(rule),
       tagScore: tagscore,
       quarantineScore: quarantinescore,
       rejectScore: rejectscore,

@@ -16,8 +16,6 @@ export interface AcceptedRecipient {
   readonly findings: readonly RecordedFinding[];
   /** What the next hop said to the recipient. */
   readonly answer: HopAnswer;
-  /** Key of the next hop. */
-  readonly hop: string;
 }
 
 /**

@@ -23,7 +23,8 @@ export interface StageRun<G extends Stage> {
   readonly tier: Tier;
   readonly facts: StageFacts[G];
   readonly effective: Effective;
-  readonly signal: AbortSignal;
+  /** Whose signal ends the work early. */
+  readonly owner: { readonly signal: AbortSignal };
 }
 
 /** Plugins by stage and tier, worked out once from the list. */
@@ -82,7 +83,9 @@ export class StageTable {
       origin: name => effective.origin(name).place,
       dns: this.#services.dns,
       now: this.#services.now,
-      signal: run.signal,
+      get signal() {
+        return run.owner.signal;
+      },
     };
     try {
       const check = plugin[stage] as (
@@ -91,10 +94,11 @@ export class StageTable {
       ) => readonly Finding[] | Promise<readonly Finding[]>;
       const result = check(facts, tools);
       if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
-      return withDeadline(result).then(
-        findings => recorded(plugin, stage, performance.now() - start, findings),
-        (error: unknown) => recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]),
-      );
+      return withDeadline(result)
+        .then(findings => recorded(plugin, stage, performance.now() - start, findings))
+        .catch((error: unknown) =>
+          recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]),
+        );
     } catch (error) {
       return recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]);
     }

@@ -25,10 +25,33 @@ import { StageFindings } from './stage-findings.ts';
 
 /** A next hop that has been asked about recipients of this transaction. */
 interface OpenDelivery {
-  readonly delivery: Delivery;
+  delivery: Delivery;
   /** Indexes into the accepted recipients, in the order the hop accepted them. */
   readonly recipients: number[];
 }
+
+/** What came of a message: the event, what to say, and what each recipient's hop said. */
+interface Outcome {
+  readonly event: EventName;
+  readonly reply: Reply;
+  readonly rule: string | null;
+  readonly verdicts: readonly Verdict[];
+  readonly answers: readonly (HopAnswer | null)[] | null;
+}
+
+/** What a next hop said to a recipient. `fault`: why it could not be asked. */
+interface Asked {
+  readonly open: OpenDelivery | null;
+  readonly answer: HopAnswer;
+  readonly fault: RecordedFinding | null;
+}
+
+/** Stands for the answer of a hop that could not be asked because of a fault of ours. */
+const BROKEN_HOP: HopAnswer = { kind: 'failed', reply: REPLIES.broken, hop: 'none' };
+
+/** Rule of what failed on our side, for the record. */
+const FAULT_RULE = 'FAULT';
+const HOP_REFUSED_RULE = 'NEXT_HOP_REFUSED';
 
 /** Between MAIL and the answer to the final dot. */
 export class Transaction {
@@ -61,7 +84,7 @@ export class Transaction {
   /** Checks a recipient under its own settings, then asks its next hop. */
   async rcpt(said: Address): Promise<Answer> {
     this.#attempts++;
-    const { settings, configuration, gateway, signal } = this.#conversation;
+    const { settings, configuration, gateway } = this.#conversation;
     const startedAt = this.#conversation.now();
     const recipient = meantRecipient(said, settings, gateway.parts.isOwnAddress);
     const effective = configuration.forRecipient(settings, recipient);
@@ -83,69 +106,72 @@ export class Transaction {
         own.push(...skippedTier(this.#conversation.stages, 'rcpt', tier));
         continue;
       }
-      const found = this.#conversation.stages.run({ stage: 'rcpt', tier, facts, effective, signal });
+      const found = this.#conversation.stages.run({
+        stage: 'rcpt',
+        tier,
+        facts,
+        effective,
+        owner: this.#conversation,
+      });
       const more = found instanceof Promise ? await found : found;
       if (more.length === 0) continue;
       own.push(...more);
       verdict = this.#conversation.judge([...before, ...own], effective);
     }
     if (isRefusal(verdict)) {
-      await waitSeconds(verdict.delaySeconds, signal);
+      await this.#wait(verdict.delaySeconds);
       return this.#refuseRecipient(recipient, startedAt, [...before, ...own], effective, verdict, null);
     }
     const suffix = settings.values.relayclient;
     const forwarded = suffix ? address(recipient.text + suffix) : recipient;
-    const next = gateway.parts.router(configuration).route(forwarded);
-    const open = this.#delivery(next);
-    const answer = await open.delivery.addRecipient(forwarded);
+    const asked = await this.#ask(forwarded);
     if (this.#over) {
-      open.delivery.abort();
+      asked.open?.delivery.abort();
       return { reply: REPLIES.broken, eventId: this.id };
     }
-    if (answer.kind !== 'accepted') {
+    const { open, answer } = asked;
+    if (asked.fault !== null) own.push(asked.fault);
+    if (open === null || answer.kind !== 'accepted') {
       return this.#refuseRecipient(recipient, startedAt, [...before, ...own], effective, verdict, answer);
     }
     open.recipients.push(this.#accepted.length);
-    this.#accepted.push({ recipient, forwarded, effective, verdict, findings: own, answer, hop: next.key });
-    if (verdict.kind === 'continue') await waitSeconds(verdict.delaySeconds, signal);
+    this.#accepted.push({ recipient, forwarded, effective, verdict, findings: own, answer });
+    if (verdict.kind === 'continue') await this.#wait(verdict.delaySeconds);
     return { reply: REPLIES.recipientOk, eventId: this.id };
   }
 
   /** The checks that need the whole recipient list. Null: go ahead. */
   async data(): Promise<Answer | null> {
-    const facts: DataFacts = { ...this.facts, recipients: this.#accepted.map(r => r.recipient) };
-    await this.#runShared('data', facts);
-    const verdicts = this.#accepted.map(r => this.#verdict(r));
-    const refusal = this.#refusalOfAll(verdicts);
-    if (refusal === null) return null;
-    return this.#finish('message-refused', null, verdicts, null, refusal.reply, refusal.rule);
+    await this.#runShared('data', { ...this.facts, recipients: this.#recipients() });
+    const verdicts = this.#verdicts();
+    const refusal = refusalOfAll(verdicts);
+    return refusal === null ? null : this.#finish(this.#refused(refusal.reply, refusal.rule, verdicts), null);
   }
 
-  /** Checks the message, delivers it, holds what must be held, and answers. */
+  /** Checks the message, delivers it, holds what must be held, and answers. Never rejects. */
   async message(received: Message): Promise<Answer> {
-    const { settings } = this.#conversation;
-    const { headerfields, me, datatime } = settings.values;
-    let message = received;
+    const { headerfields, datatime } = this.#conversation.settings.values;
     const header = headerFields(received.header, headerfields);
-    const forged = forgedTrustHeaders(header, me);
-    if (forged.length > 0) message = await withoutCuts(received, forged);
-    const facts: MessageFacts = {
-      ...this.facts,
-      recipients: this.#accepted.map(r => r.recipient),
-      message,
-    };
-    await this.#runShared('message', facts);
-    const verdicts = this.#accepted.map(r => this.#verdict(r));
-    const refusal = this.#refusalOfAll(verdicts);
-    const messageId = messageIdOf(header);
-    const about = { message, messageId };
-    if (refusal !== null)
-      return this.#finish('message-refused', about, verdicts, null, refusal.reply, refusal.rule);
-    const outcome = await within(datatime, this.#deliver(message, verdicts));
-    if (outcome === 'late') {
-      return this.#finish('message-refused', about, verdicts, null, REPLIES.tooSlow, null);
-    }
-    return this.#finish(outcome.event, about, verdicts, outcome.answers, outcome.reply, outcome.rule);
+    const about = { message: received, messageId: messageIdOf(header) };
+    const outcome = await within(datatime, this.#settled(received, header)).catch((error: unknown) => {
+      this.findings.add([fault('message', error)]);
+      return this.#refused(REPLIES.broken, FAULT_RULE);
+    });
+    if (outcome !== 'late') return this.#finish(outcome, about);
+    this.abort();
+    return this.#finish(this.#refused(REPLIES.tooSlow, null), about);
+  }
+
+  /** What comes of the message. When this takes too long, `abort` ends what it is still doing. */
+  async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
+    const forged = forgedTrustHeaders(header, this.#conversation.settings.values.me);
+    const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
+    await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message });
+    const verdicts = this.#verdicts();
+    const refusal = refusalOfAll(verdicts);
+    return refusal === null
+      ? this.#deliver(message, verdicts)
+      : this.#refused(refusal.reply, refusal.rule, verdicts);
   }
 
   /** Ends the transaction; no hop delivers anything after this. */
@@ -155,14 +181,34 @@ export class Transaction {
     this.#deliveries.clear();
   }
 
-  #delivery(next: NextHop): OpenDelivery {
-    let open = this.#deliveries.get(next.key);
-    if (open === undefined) {
-      const { sender, parameters } = this.facts;
-      open = { delivery: next.open({ sender, parameters, eventId: this.id }), recipients: [] };
-      this.#deliveries.set(next.key, open);
+  /** Asks the next hop of a recipient. Never rejects: a hop that throws counts as one that could not say. */
+  async #ask(recipient: Address): Promise<Asked> {
+    const { configuration, gateway } = this.#conversation;
+    let open: OpenDelivery | null = null;
+    try {
+      const next = gateway.parts.router(configuration).route(recipient);
+      open = this.#deliveries.get(next.key) ?? null;
+      if (open === null) {
+        const { sender, parameters } = this.facts;
+        open = { delivery: next.open({ sender, parameters, eventId: this.id }), recipients: [] };
+        this.#deliveries.set(next.key, open);
+      }
+      return { open, answer: await open.delivery.addRecipient(recipient), fault: null };
+    } catch (error) {
+      return { open, answer: BROKEN_HOP, fault: fault('rcpt', error) };
     }
-    return open;
+  }
+
+  #recipients(): Address[] {
+    return this.#accepted.map(r => r.recipient);
+  }
+
+  #verdicts(): Verdict[] {
+    return this.#accepted.map(r => this.#verdict(r));
+  }
+
+  #refused(reply: Reply, rule: string | null, verdicts: readonly Verdict[] = []): Outcome {
+    return { event: 'message-refused', reply, rule, verdicts, answers: null };
   }
 
   /** Runs a stage whose facts are the same for all recipients, cheap tiers first, as long as somebody is undecided. */
@@ -170,14 +216,20 @@ export class Transaction {
     stage: G,
     facts: G extends 'data' ? DataFacts : MessageFacts,
   ): Promise<void> {
-    const { stages, settings, signal } = this.#conversation;
+    const { stages, settings } = this.#conversation;
     for (const tier of TIERS) {
       if (stages.plugins(stage, tier).length === 0) continue;
-      if (this.#refusalOfAll(this.#accepted.map(r => this.#verdict(r))) !== null) {
+      if (refusalOfAll(this.#verdicts()) !== null) {
         this.findings.add(skippedTier(stages, stage, tier));
         continue;
       }
-      const found = stages.run({ stage, tier, facts: facts as never, effective: settings, signal });
+      const found = stages.run({
+        stage,
+        tier,
+        facts: facts as never,
+        effective: settings,
+        owner: this.#conversation,
+      });
       this.findings.add(found instanceof Promise ? await found : found);
     }
   }
@@ -189,114 +241,109 @@ export class Transaction {
     );
   }
 
-  /** One answer for all: refused only when everybody's verdict refuses, and only for now when anybody's is for now. */
-  #refusalOfAll(verdicts: readonly Verdict[]): { rule: string; reply: Reply } | null {
-    if (verdicts.length === 0) return null;
-    let chosen: Extract<Verdict, { kind: 'defer' | 'reject' }> | null = null;
-    for (const verdict of verdicts) {
-      if (!isRefusal(verdict)) return null;
-      if (chosen === null || (chosen.kind === 'reject' && verdict.kind === 'defer')) chosen = verdict;
-    }
-    return chosen;
-  }
-
-  async #deliver(
-    message: Message,
-    verdicts: readonly Verdict[],
-  ): Promise<{ event: EventName; reply: Reply; rule: string | null; answers: (HopAnswer | null)[] }> {
-    const { settings, client, gateway } = this.#conversation;
+  async #deliver(message: Message, verdicts: readonly Verdict[]): Promise<Outcome> {
+    const { settings } = this.#conversation;
     const answers: (HopAnswer | null)[] = this.#accepted.map(() => null);
-    const pass = (i: number) => verdicts[i]?.kind === 'continue';
+    const passes = (i: number) => verdicts[i]?.kind === 'continue';
     const heldBack = verdicts.flatMap((v, i) => (v.kind === 'quarantine' || isRefusal(v) ? [i] : []));
     const added = Buffer.from(this.#added(verdicts, settings.values.me), 'latin1');
-    const hold = async (indexes: readonly number[], rule: string, id: string): Promise<boolean> => {
-      if (indexes.length === 0) return true;
-      const held = {
-        id,
-        sender: this.facts.sender,
-        recipients: indexes.map(i => (this.#accepted[i] as AcceptedRecipient).recipient),
-        rule,
-        client,
-        helo: this.facts.helo?.name ?? null,
-        time: this.#conversation.now(),
-      };
-      return gateway.parts.hold(held, added, message).then(
-        () => true,
-        () => false,
-      );
-    };
+    const notHeld = { event: 'message-refused', reply: REPLIES.quarantineFailed, verdicts, answers } as const;
     // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
-    if (!(await hold(heldBack, heldRule ?? 'HELD', this.id))) {
-      return { event: 'message-refused', reply: REPLIES.quarantineFailed, rule: heldRule, answers };
-    }
+    if (!(await this.#hold(heldBack, heldRule ?? 'HELD', this.id, added, message)))
+      return { ...notHeld, rule: heldRule };
     const sent = await Promise.all(
-      [...this.#deliveries.values()].map(open => this.#send(open, pass, added, message)),
+      [...this.#deliveries.values()].map(open => this.#send(open, passes, added, message)),
     );
     for (const part of sent) for (const [i, answer] of part) answers[i] = answer;
-    const passing = answers.flatMap((answer, i) => (pass(i) && answer !== null ? [{ i, answer }] : []));
-    const settlement = settle(passing.map(p => p.answer));
-    if (settlement.kind === 'failed')
-      return { event: 'message-refused', reply: settlement.reply, rule: null, answers };
-    if (settlement.kind === 'refused' && heldBack.length === 0 && passing.length === this.#accepted.length) {
-      return { event: 'message-refused', reply: settlement.reply, rule: null, answers };
-    }
+    const passing = [...answers.keys()].filter(passes);
+    // Nobody is promised anything that no hop has promised.
+    const settlement = settle(passing.map(i => answers[i] ?? BROKEN_HOP));
+    const hopRefused = { event: 'message-refused', rule: null, verdicts, answers } as const;
+    if (settlement.kind === 'failed') return { ...hopRefused, reply: settlement.reply };
+    if (settlement.kind === 'refused' && passing.length === this.#accepted.length)
+      return { ...hopRefused, reply: settlement.reply };
     // Some hops said yes, or a copy is held: those that said no cannot be told to the client any more.
-    const refused =
-      settlement.kind === 'refused'
-        ? passing.map(p => p.i)
-        : settlement.hold.map(n => (passing[n] as { i: number }).i);
-    if (!(await hold(refused, 'NEXT_HOP_REFUSED', `${this.id}.refused`))) {
-      return { event: 'message-refused', reply: REPLIES.quarantineFailed, rule: null, answers };
-    }
-    const anyHeld = heldBack.length + refused.length > 0;
-    const anyAccepted = passing.length > refused.length;
-    const event = anyHeld ? 'message-held' : anyAccepted ? 'message-accepted' : 'message-discarded';
-    return {
-      event,
-      reply: REPLIES.ok,
-      rule: heldRule ?? ruleOf(verdicts.find(v => v.kind === 'discard')),
-      answers,
+    const refused = settlement.kind === 'refused' ? passing : settlement.hold.map(n => passing[n] as number);
+    if (!(await this.#hold(refused, HOP_REFUSED_RULE, `${this.id}.refused`, added, message)))
+      return { ...notHeld, rule: null };
+    const shared = { reply: REPLIES.ok, verdicts, answers };
+    if (heldBack.length + refused.length > 0)
+      return { ...shared, event: 'message-held', rule: heldRule ?? HOP_REFUSED_RULE };
+    if (passing.length > 0) return { ...shared, event: 'message-accepted', rule: null };
+    return { ...shared, event: 'message-discarded', rule: ruleOf(verdicts[0]) };
+  }
+
+  /** True when the recipients have a durable copy; why there is none goes into the record. */
+  async #hold(
+    indexes: readonly number[],
+    rule: string,
+    id: string,
+    added: Buffer,
+    message: Message,
+  ): Promise<boolean> {
+    if (indexes.length === 0) return true;
+    if (this.#over) return false;
+    const { client, gateway } = this.#conversation;
+    const recipients = indexes.map(i => (this.#accepted[i] as AcceptedRecipient).recipient);
+    const helo = this.facts.helo?.name ?? null;
+    const held = {
+      id,
+      sender: this.facts.sender,
+      recipients,
+      rule,
+      client,
+      helo,
+      time: this.#conversation.now(),
     };
+    try {
+      await gateway.parts.hold(held, added, message);
+      return true;
+    } catch (error) {
+      this.findings.add([fault('message', error)]);
+      return false;
+    }
   }
 
   /** Sends to those of a hop's recipients that pass; when some do not, the transaction with the hop begins anew. */
   async #send(
     open: OpenDelivery,
-    pass: (i: number) => boolean,
+    passes: (i: number) => boolean,
     added: Buffer,
     message: Message,
   ): Promise<[number, HopAnswer][]> {
-    const wanted = open.recipients.filter(pass);
-    if (wanted.length === 0) {
+    const wanted = open.recipients.filter(passes);
+    const said: [number, HopAnswer][] = [];
+    if (wanted.length < open.recipients.length) {
       open.delivery.abort();
-      return [];
+      this.#deliveries.forEach((other, key) => other === open && this.#deliveries.delete(key));
     }
-    let { delivery } = open;
-    const early: [number, HopAnswer][] = [];
+    let asked: OpenDelivery | null = open;
     let accepted = wanted;
     if (wanted.length < open.recipients.length) {
-      delivery.abort();
-      const first = this.#accepted[wanted[0] as number] as AcceptedRecipient;
-      const { configuration, gateway } = this.#conversation;
-      const { sender, parameters } = this.facts;
-      delivery = gateway.parts
-        .router(configuration)
-        .route(first.forwarded)
-        .open({ sender, parameters, eventId: this.id });
+      asked = null;
       accepted = [];
       for (const i of wanted) {
-        const answer = await delivery.addRecipient((this.#accepted[i] as AcceptedRecipient).forwarded);
-        if (answer.kind === 'accepted') accepted.push(i);
-        else early.push([i, answer]);
-      }
-      if (accepted.length === 0) {
-        delivery.abort();
-        return early;
+        if (this.#over) return said;
+        const answer = await this.#ask((this.#accepted[i] as AcceptedRecipient).forwarded);
+        if (answer.fault !== null) this.findings.add([answer.fault]);
+        if (answer.answer.kind === 'accepted') accepted.push(i);
+        else said.push([i, answer.answer]);
+        asked = answer.open;
       }
     }
-    const answers = await delivery.send(added, message);
-    return [...early, ...accepted.map((i, n): [number, HopAnswer] => [i, answers[n] as HopAnswer])];
+    // Given up meanwhile: the message may be gone, and nobody waits for an answer.
+    if (this.#over || asked === null || accepted.length === 0) {
+      asked?.delivery.abort();
+      return said;
+    }
+    try {
+      const answers = await asked.delivery.send(added, message);
+      return [...said, ...accepted.map((i, n): [number, HopAnswer] => [i, answers[n] ?? BROKEN_HOP])];
+    } catch (error) {
+      this.findings.add([fault('message', error)]);
+      return [...said, ...accepted.map((i): [number, HopAnswer] => [i, BROKEN_HOP])];
+    }
   }
 
   #added(verdicts: readonly Verdict[], me: string): string {
@@ -331,12 +378,8 @@ export class Transaction {
   }
 
   #finish(
-    event: EventName,
+    { event, reply, rule, verdicts, answers }: Outcome,
     about: { readonly message: Message; readonly messageId: string | null } | null,
-    verdicts: readonly Verdict[],
-    answers: readonly (HopAnswer | null)[] | null,
-    reply: Reply,
-    rule: string | null,
   ): Answer {
     const first = verdicts[0];
     this.#conversation.record({
@@ -369,6 +412,22 @@ export class Transaction {
   }
 }
 
+/** One answer for all: refused only when everybody's verdict refuses, and only for now when anybody's is for now. */
+function refusalOfAll(verdicts: readonly Verdict[]): { rule: string; reply: Reply } | null {
+  let chosen: Extract<Verdict, { kind: 'defer' | 'reject' }> | null = null;
+  for (const verdict of verdicts) {
+    if (!isRefusal(verdict)) return null;
+    if (chosen === null || (chosen.kind === 'reject' && verdict.kind === 'defer')) chosen = verdict;
+  }
+  return chosen;
+}
+
+/** A fault of ours as it stands in the record; it changes no verdict. */
+function fault(stage: 'rcpt' | 'message', error: unknown): RecordedFinding {
+  const detail = error instanceof Error ? error.message : String(error);
+  return { rule: FAULT_RULE, state: 'error', detail, stage, plugin: 'edge', ms: 0 };
+}
+
 function ruleOf(verdict: Verdict | undefined): string | null {
   return verdict === undefined || verdict.kind === 'continue' ? null : verdict.rule;
 }
@@ -376,11 +435,6 @@ function ruleOf(verdict: Verdict | undefined): string | null {
 function messageIdOf(header: ReturnType<typeof headerFields>): string | null {
   const field = firstField(header, 'message-id');
   return field === null ? null : fieldValue(header, field, 998);
-}
-
-/** Waits; ends early, without an error, when the client is gone. */
-async function waitSeconds(seconds: number, signal: AbortSignal): Promise<void> {
-  if (seconds > 0) await wait(seconds * 1000, undefined, { signal }).catch(() => undefined);
 }
 
 /** What `work` gives, or `late` when it takes longer than that; the work itself goes on, and is aborted by the caller. */

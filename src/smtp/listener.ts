@@ -37,7 +37,9 @@ const MAX_EARLY = 4096;
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
-  readonly #sessions = new Set<SmtpSession>();
+  /** Open sessions, and what each is counted by. */
+  readonly #sessions = new Map<SmtpSession, string>();
+  readonly #around: SessionSurroundings;
   readonly #waiting = new Set<Socket>();
   readonly #ticker: NodeJS.Timeout;
   #proxies: { readonly entries: readonly string[]; readonly set: AddressSet } | null = null;
@@ -46,6 +48,11 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    this.#around = {
+      ...parts,
+      draining: () => this.#draining,
+      ended: session => this.#ended(session),
+    };
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, socket => this.#accepted(socket));
     this.#ticker = setInterval(() => this.#tick(), 1000);
     this.#ticker.unref();
@@ -74,10 +81,10 @@ export class Listener {
     this.#draining = true;
     this.#server.close();
     for (const socket of this.#waiting) socket.destroy();
-    for (const session of this.#sessions) session.drain();
+    for (const session of this.#sessions.keys()) session.drain();
     if (this.#sessions.size > 0) {
       const late = setTimeout(() => {
-        for (const session of this.#sessions) session.destroy();
+        for (const session of this.#sessions.keys()) session.destroy();
       }, seconds * 1000);
       await new Promise<void>(resolve => {
         this.#emptied = resolve;
@@ -141,31 +148,30 @@ export class Listener {
       );
       return this.#lastWord(socket, conversation, SMTP.tooManyConnections);
     }
-    const release = () => this.#parts.limits.release(key);
-    if (socket.destroyed) return release();
+    if (socket.destroyed) return this.#parts.limits.release(key);
     if (greetdelay > 0 && !conversation.facts.relayClient) {
       early = Buffer.concat([early, await listenFor(socket, greetdelay * 1000, early.length)]);
       if (socket.destroyed) {
         conversation.close();
-        return release();
+        return this.#parts.limits.release(key);
       }
     }
-    this.#begin(socket, conversation, early, release);
+    this.#begin(socket, conversation, early, key);
   }
 
-  #begin(socket: Socket, conversation: Conversation, early: Buffer, release: () => void): void {
-    const session: SmtpSession = new SmtpSession(socket, conversation, {
-      ...this.#parts,
-      draining: () => this.#draining,
-      ended: () => {
-        if (!this.#sessions.delete(session)) return;
-        release();
-        if (this.#draining && this.#sessions.size === 0) this.#emptied?.();
-      },
-    });
-    this.#sessions.add(session);
+  #begin(socket: Socket, conversation: Conversation, early: Buffer, key: string): void {
+    const session = new SmtpSession(socket, conversation, this.#around);
+    this.#sessions.set(session, key);
     session.start(early);
     socket.resume();
+  }
+
+  #ended(session: SmtpSession): void {
+    const key = this.#sessions.get(session);
+    if (key === undefined) return;
+    this.#sessions.delete(session);
+    this.#parts.limits.release(key);
+    if (this.#draining && this.#sessions.size === 0) this.#emptied?.();
   }
 
   #deny(socket: Socket, conversation: Conversation): void {
@@ -203,7 +209,7 @@ export class Listener {
 
   #tick(): void {
     const now = this.#parts.now();
-    for (const session of this.#sessions) session.tick(now);
+    for (const session of this.#sessions.keys()) session.tick(now);
   }
 }
 

@@ -47,8 +47,19 @@ export class MessageReception {
     return { rest: piece.rest, wait };
   }
 
-  /** After the final dot: the reason to refuse the message; null when there is none. */
-  refusal(): ReceptionRefusal | null {
+  /** After the final dot, and when the last `wait` has settled: the message, or why it is refused. Never rejects. */
+  async finish(): Promise<Message | ReceptionRefusal> {
+    const refusal = this.#refusal();
+    if (refusal === null) {
+      // What the spool still had to write may fail, too.
+      const message = await this.#writer.finish(this.#facts()).catch(() => null);
+      if (message !== null) return message;
+    }
+    this.#writer.discard();
+    return refusal ?? this.#spoolFailed();
+  }
+
+  #refusal(): ReceptionRefusal | null {
     const { bareCr, bareLf, nul } = this.#reader;
     if (this.#strays()) {
       const seen = [bareCr && 'bare CR', bareLf && 'bare LF', nul && 'NUL'].filter(Boolean).join(', ');
@@ -57,12 +68,11 @@ export class MessageReception {
     if (this.#tooBig) {
       return { rule: 'DATABYTES', detail: `more than ${this.#databytes} bytes`, reply: SMTP.tooBig };
     }
-    const { failure } = this.#writer;
-    return failure === null ? null : { rule: 'SPOOL', detail: failure.message, reply: SMTP.spoolFailed };
+    return this.#writer.failure === null ? null : this.#spoolFailed();
   }
 
-  finish(): Promise<Message> {
-    return this.#writer.finish(this.#facts());
+  #spoolFailed(): ReceptionRefusal {
+    return { rule: 'SPOOL', detail: this.#writer.failure?.message ?? 'unknown', reply: SMTP.spoolFailed };
   }
 
   discard(): void {

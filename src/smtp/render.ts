@@ -14,9 +14,10 @@ const MAX_TEXT = 500;
 export function renderReply(reply: Reply, style: ReplyStyle, eventId: string | null): string {
   const status = style === 'enhanced' && reply.enhanced !== '' ? `${reply.enhanced} ` : '';
   const id = style === 'enhanced' && eventId !== null ? ` [${eventId}]` : '';
-  const last = reply.lines.length - 1;
+  const lines = reply.lines.length > 0 ? reply.lines : [''];
+  const last = lines.length - 1;
   let out = '';
-  for (const [i, line] of reply.lines.entries()) {
+  for (const [i, line] of lines.entries()) {
     const text = status + line.replace(/[^\x20-\x7e]/g, '?');
     const tail = i === last ? id : '';
     out += `${reply.code}${i === last ? ' ' : '-'}${text.slice(0, MAX_TEXT - tail.length)}${tail}\r\n`;

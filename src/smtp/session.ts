@@ -28,6 +28,8 @@ export interface SessionSurroundings {
   problem(sessionId: string, error: unknown): void;
 }
 
+/** How long a TLS handshake may take; milliseconds. */
+const HANDSHAKE_MS = 30_000;
 /** How long a client may take to close after we have said the last word, milliseconds. */
 const LINGER_MS = 2000;
 /** A client that pipelines more than this while we are busy is not read any further for the moment. */
@@ -109,15 +111,21 @@ export class SmtpSession {
     this.#socket.destroy();
   }
 
+  get #idleMs(): number {
+    return Math.max(1, this.#settings.timeoutsmtpd) * 1000;
+  }
+
   #attach(socket: Socket): void {
-    socket.setTimeout(Math.max(1, this.#settings.timeoutsmtpd) * 1000);
+    socket.setTimeout(this.#idleMs);
     socket.on('data', chunk => this.#received(chunk));
+    socket.on('drain', () => {
+      if (!this.#busy || (this.#input?.length ?? 0) <= MAX_WAITING_INPUT) this.#listen();
+    });
     socket.on('timeout', () => {
       // While we are the slow one, the client has nothing to say.
       if (!this.#busy) this.#end(SMTP.timeout);
     });
     socket.on('error', () => undefined);
-    socket.on('end', () => socket.end());
     socket.on('close', () => this.#closed());
   }
 
@@ -136,6 +144,11 @@ export class SmtpSession {
     this.#input = this.#input === null ? chunk : Buffer.concat([this.#input, chunk]);
     if (!this.#busy) this.#pump();
     else if (this.#input.length > MAX_WAITING_INPUT) this.#socket.pause();
+  }
+
+  /** Listens again, unless the client has not yet read what we said last. */
+  #listen(): void {
+    if (this.#socket.isPaused() && !this.#socket.writableNeedDrain) this.#socket.resume();
   }
 
   /** Takes commands and message bytes from the input until it is empty or an answer has to be waited for. */
@@ -172,25 +185,25 @@ export class SmtpSession {
   #command({ verb, argument }: Command): void {
     if (verb === null) return this.#say(SMTP.unknown);
     if (VERBS[verb] === 'none' && argument !== '') return this.#say(SMTP.noArguments);
-    this.#handlers[verb](argument);
+    SmtpSession.#handlers[verb](this, argument);
   }
 
-  readonly #handlers: Readonly<Record<Verb, (argument: string) => void>> = {
-    HELO: argument => this.#helo('HELO', argument),
-    EHLO: argument => this.#helo('EHLO', argument),
-    MAIL: argument => this.#mail(argument),
-    RCPT: argument => this.#rcpt(argument),
-    DATA: () => this.#data(),
-    RSET: () => {
-      this.conversation.reset();
-      this.#say(SMTP.flushed);
+  static readonly #handlers: Readonly<Record<Verb, (session: SmtpSession, argument: string) => void>> = {
+    HELO: (session, argument) => session.#helo('HELO', argument),
+    EHLO: (session, argument) => session.#helo('EHLO', argument),
+    MAIL: (session, argument) => session.#mail(argument),
+    RCPT: (session, argument) => session.#rcpt(argument),
+    DATA: session => session.#data(),
+    RSET: session => {
+      session.conversation.reset();
+      session.#say(SMTP.flushed);
     },
-    NOOP: () => this.#say(SMTP.noop),
-    VRFY: () => this.#say(SMTP.vrfy),
-    EXPN: () => this.#say(SMTP.unknown),
-    HELP: () => this.#say(SMTP.help),
-    QUIT: () => this.#end(SMTP.bye(this.#greeting())),
-    STARTTLS: () => this.#startTls(),
+    NOOP: session => session.#say(SMTP.noop),
+    VRFY: session => session.#say(SMTP.vrfy),
+    EXPN: session => session.#say(SMTP.unknown),
+    HELP: session => session.#say(SMTP.help),
+    QUIT: session => session.#quit(),
+    STARTTLS: session => session.#startTls(),
   };
 
   #helo(verb: 'HELO' | 'EHLO', name: string): void {
@@ -286,12 +299,9 @@ export class SmtpSession {
 
   async #finishData(reception: MessageReception, writing: Promise<void> | null): Promise<Answer> {
     if (writing) await writing;
-    const refusal = reception.refusal();
-    if (refusal !== null) {
-      reception.discard();
-      return this.conversation.refuse('message-refused', refusal.rule, refusal.detail, refusal.reply);
-    }
-    return this.conversation.message(await reception.finish());
+    const message = await reception.finish();
+    if (!('rule' in message)) return this.conversation.message(message);
+    return this.conversation.refuse('message-refused', message.rule, message.detail, message.reply);
   }
 
   #startTls(): void {
@@ -308,12 +318,25 @@ export class SmtpSession {
     const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
     this.#socket = secure;
     this.#attach(secure);
+    // `busy` keeps the idle limit away, so the handshake has one of its own.
+    const late = setTimeout(() => secure.destroy(), Math.min(HANDSHAKE_MS, this.#idleMs));
+    secure.once('close', () => clearTimeout(late));
     secure.once('secure', () => {
+      clearTimeout(late);
       this.conversation.startedTls(negotiated(secure));
       this.#greeted = false;
       this.#busy = false;
       this.#pump();
     });
+  }
+
+  /** The client has all its answers and hears a last one: nothing to linger for. */
+  #quit(): void {
+    this.#output += renderReply(SMTP.bye(this.#greeting()), this.#settings.replies, null);
+    this.#over = true;
+    this.#input = null;
+    const socket = this.#socket;
+    socket.write(this.#output, 'latin1', () => socket.destroy());
   }
 
   #greeting(): string {
@@ -337,7 +360,7 @@ export class SmtpSession {
     this.#busy = false;
     if (this.#over) return;
     then();
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#listen();
     if (this.#around.draining()) this.drain();
     this.#pump();
   }
@@ -366,7 +389,8 @@ export class SmtpSession {
     if (this.#output === '') return;
     const text = this.#output;
     this.#output = '';
-    this.#socket.write(text, 'latin1');
+    // A client that sends and does not read fills its own buffers, not our memory; the idle limit ends it.
+    if (!this.#socket.write(text, 'latin1')) this.#socket.pause();
   }
 
   /** Says what is left, takes nothing more, and gives the client a moment to read it. */
