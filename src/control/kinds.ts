@@ -124,6 +124,22 @@ export const words: Kind<readonly string[]> = {
   show: value => value.join(':') || 'none',
 };
 
+/** A list, one entry a line, each of which `fault` looks at: what is wrong with it, or null. */
+export function entries(syntax: string, fault: (entry: string) => string | null): Kind<readonly string[]> {
+  return {
+    syntax,
+    value: null,
+    show: list => list.join(' ') || 'none',
+    file: (text, file, complaints) =>
+      listEntries(text, file, complaints).flatMap(entry => {
+        const wrong = fault(entry.text);
+        if (wrong === null) return [entry.text];
+        complaints.error(file, entry.line, wrong);
+        return [];
+      }),
+  };
+}
+
 /** A format with a parser of its own, which only a file can hold. */
 export function format<T>(syntax: string, file: Parse<T>, show: (value: T) => string): Kind<T> {
   return { syntax, file, value: null, show };

@@ -8,6 +8,7 @@ import type { Kind } from './kinds.ts';
 import {
   classicInt,
   decimal,
+  entries,
   flag,
   format,
   int,
@@ -17,6 +18,7 @@ import {
   presence,
   words,
 } from './kinds.ts';
+import { dnsServerFault, listenFault, networkFault } from './network-entries.ts';
 import { listEntries } from './readers.ts';
 import { parsePatternList } from './pattern.ts';
 import { parseRoutes } from './routes.ts';
@@ -129,17 +131,17 @@ export const SETTINGS = {
 
   // Listening and limits
   listen: file(
-    lines,
+    entries('IP:PORT or [IPv6]:PORT, one a line', listenFault),
     ['127.0.0.1:2525'],
     'smtp',
-    'Addresses to listen on, `IP:PORT` or `[IPv6]:PORT`, one a line.',
+    'Addresses to listen on.',
   ),
   workers: file(int('processes', 0, 256), 0, 'serve', 'Worker processes; 0 is one a core.'),
   proxyfrom: file(
-    lines,
+    entries('addresses or networks (CIDR), one a line', networkFault),
     [],
     'smtp',
-    'Addresses or networks (CIDR) whose connections begin with a PROXY header, v1 or v2.',
+    'Clients whose connections begin with a PROXY header, v1 or v2.',
   ),
   concurrencyincoming: file(
     classicInt('connections'),
@@ -304,7 +306,12 @@ export const SETTINGS = {
     'rcpthosts',
     'Set, even empty: the client may send to any domain; the value is appended to each recipient.',
   ),
-  dnsservers: file(lines, [], 'dns', 'DNS servers, `IP` or `IP:PORT`, one a line; default the system’s.'),
+  dnsservers: file(
+    entries('IP or IP:PORT, one a line', dnsServerFault),
+    [],
+    'dns',
+    'DNS servers; default the system’s.',
+  ),
   dnstimeout: file(
     int('milliseconds', 100, 60_000),
     3000,
@@ -427,7 +434,7 @@ export const SETTINGS = {
     layers: EVERYWHERE,
     variables: ['OBSERVE'],
     usedBy: 'policy',
-    doc: 'Rules that are recorded and do nothing; `all` for all of them.',
+    doc: 'Rules that are recorded and do nothing; `all` for all of them but relay control (RCPTHOSTS, RELAY_PATH).',
   } as Setting<readonly string[]>,
   rejectscore: {
     kind: decimal('points'),

@@ -32,6 +32,8 @@ export class Certificate {
     const files: Files = { cert: at(tlscert), key: at(tlskey === '' ? tlscert : tlskey) };
     const stamp = `${await stampOf(files.cert)} ${await stampOf(files.key)}`;
     if (stamp === this.#stamp) return false;
+    // Files that cannot be used are not read again until they change once more.
+    this.#stamp = stamp;
     try {
       const [cert, key] = await Promise.all([readFile(files.cert), readFile(files.key)]);
       this.#context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
@@ -41,7 +43,6 @@ export class Certificate {
         { cause: error },
       );
     }
-    this.#stamp = stamp;
     return true;
   }
 }

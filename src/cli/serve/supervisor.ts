@@ -31,14 +31,22 @@ export async function supervise(options: PlaceOptions): Promise<number> {
   const configured = await configure(where);
   for (const line of configured.complaints) console.error(line);
   if (configured.configuration === null) {
-    console.error(`postern: not started: ${configured.errors} errors in the configuration`);
+    console.error(`postern: not started: errors in the configuration: ${configured.errors}`);
     return 100;
   }
   let configuration: Configuration = configured.configuration;
   const log = createLog(configuration.site.values);
   const { values } = configuration.site;
-  mkdirSync(where.stateDir, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(storeFile(where, values)), { recursive: true, mode: 0o700 });
+  for (const folder of [where.stateDir, dirname(storeFile(where, values))]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      console.error(
+        `postern: cannot make the folder ${folder}: ${error instanceof Error ? error.message : ''}`,
+      );
+      return 111;
+    }
+  }
   const journal = new JournalWriter({
     file: storeFile(where, values),
     retentionDays: values.retention,
@@ -109,8 +117,11 @@ export async function supervise(options: PlaceOptions): Promise<number> {
           });
           break;
         case 'failed':
-          console.error(`postern: ${message.text}`);
-          if (!everReady) drain(111);
+          if (everReady) log.warn('worker-failed', { worker: worker.process.pid ?? 0, text: message.text });
+          else if (!draining) {
+            console.error(`postern: ${message.text}`);
+            drain(111);
+          }
           break;
         case 'ask':
           arbiter.ask({
@@ -136,6 +147,8 @@ export async function supervise(options: PlaceOptions): Promise<number> {
         signal: signal ?? '-',
         after: lived,
       });
+      // A start that cannot succeed is told to whoever started us, who may try again.
+      if (!everReady) return drain(111);
       setTimeout(() => draining || fork(), lived < INFANCY_MS ? RESPAWN_DELAY_MS : 0);
     });
     process.on('SIGTERM', () => drain(0));

@@ -3,6 +3,8 @@ import { stat } from 'node:fs/promises';
 import { complaintText } from '../../model/origin.ts';
 import { Complaints } from '../../control/complaints.ts';
 import type { Configuration } from '../../control/configuration.ts';
+import type { SocketAddress } from '../../control/network-entries.ts';
+import { socketAddress } from '../../control/network-entries.ts';
 import { loadTcpRules, tcpRulesPaths, withRules } from '../../control/load.ts';
 import { createJournal } from '../../journal/batcher.ts';
 import type { Journal } from '../../model/record.ts';
@@ -13,7 +15,6 @@ import { createLog } from '../log.ts';
 import { places, spoolFolder } from '../places.ts';
 import { wire } from '../wire.ts';
 import { Certificate } from './certificate.ts';
-import { parseListen } from './listen-address.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** How often files that may change under us (tcp.smtp, the certificate) are looked at, milliseconds. */
@@ -59,7 +60,7 @@ async function work(): Promise<void> {
     const { tlscert, tlskey } = configuration.site.values;
     await certificate.refresh(tlscert, tlskey, where.controlDir);
   } catch (error) {
-    return giveUp(error instanceof Error ? error.message : String(error));
+    return giveUp(reason(error));
   }
   const listeners: Listener[] = [];
   const addresses: string[] = [];
@@ -74,12 +75,12 @@ async function work(): Promise<void> {
       now: Date.now,
       problem: (sessionId, error) => log.problem(sessionId, error),
     });
-    const { host, port } = parseListen(entry);
+    const { host, port } = socketAddress(entry) as SocketAddress;
     try {
       const bound = await listener.listen(host, port);
       addresses.push(host.includes(':') ? `[${host}]:${bound}` : `${host}:${bound}`);
     } catch (error) {
-      return giveUp(`cannot listen on ${entry}: ${error instanceof Error ? error.message : String(error)}`);
+      return giveUp(`cannot listen on ${entry}: ${reason(error)}`);
     }
     listeners.push(listener);
   }
@@ -94,7 +95,12 @@ async function work(): Promise<void> {
   const watcher = watchFiles(
     async () => {
       const { tlscert, tlskey, tcpsmtp } = configuration.site.values;
-      if (await certificate.refresh(tlscert, tlskey, where.controlDir)) log.info('certificate-read', {});
+      const renewed = certificate.refresh(tlscert, tlskey, where.controlDir);
+      await renewed.then(
+        read => read && log.info('certificate-read', {}),
+        error =>
+          log.warn('certificate-refused', { text: `${reason(error)}; the one before it stays in use` }),
+      );
       const seen = await rulesStamp(configuration, where.controlDir);
       if (seen === stamp) return;
       stamp = seen;
@@ -119,7 +125,10 @@ async function work(): Promise<void> {
       case 'reload':
         void configure(where).then(next => {
           if (next.configuration === null) log.warn('reload-refused', { text: next.complaints.join('; ') });
-          else adopt(next.configuration);
+          else {
+            adopt(next.configuration);
+            log.info('settings-in-force', { configuration: next.configuration.generation });
+          }
         });
         break;
       case 'drain':
@@ -171,6 +180,10 @@ function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function giveUp(text: string): void {
   tell({ kind: 'failed', text });
   // Let the message reach the supervisor first.
@@ -180,4 +193,5 @@ function giveUp(text: string): void {
 process.on('SIGINT', () => undefined);
 process.on('SIGHUP', () => undefined);
 process.on('SIGTERM', () => undefined);
-await work();
+// What nobody foresaw is told like everything else that keeps a worker from starting.
+await work().catch((error: unknown) => giveUp(reason(error)));
