@@ -21,6 +21,11 @@ export interface BodyFacts {
 
 const END_OF_HEADER = Buffer.from('\r\n\r\n');
 
+/** Pieces smaller than this are gathered: a Buffer costs some 200 bytes of its own, however little is in it. */
+const SMALL_BYTES = 1024;
+/** So many of them make one. */
+const SMALL_PIECES = 256;
+
 /**
  * Takes the bytes of one message as they come, in memory at first, then in a spool file. Chunks become the writer's
  * own: the caller must not change them afterwards.
@@ -30,12 +35,16 @@ export class MessageWriter {
   readonly #limits: SpoolLimits;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  #small: Buffer[] = [];
+  #discarded = false;
   #spool: SpoolFile | null = null;
   #hash: ReturnType<typeof createHash> | null = null;
   #crc = 0;
   /** Header as far as it has come, until its end is found or the limit reached. */
   #head: Buffer[] = [];
   #headBytes = 0;
+  /** The last bytes before the next chunk. A message that begins with an empty line has an empty header: hence CRLF. */
+  #tail: Buffer = Buffer.from('\r\n');
   #headerEnd = -1;
   #headerDone = false;
   #failure: Error | null = null;
@@ -53,15 +62,20 @@ export class MessageWriter {
   write(chunk: Buffer): Promise<void> | null {
     if (chunk.length === 0 || this.#failure) return null;
     this.size += chunk.length;
-    if (!this.#headerDone) this.#watchHeader(chunk);
-    this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
+    if (chunk.length < SMALL_BYTES) this.#small.push(chunk);
+    else {
+      this.#gather();
+      this.#keep(chunk);
+    }
+    if (this.#small.length >= SMALL_PIECES) this.#gather();
     if (this.#pendingBytes <= this.#limits.memoryBytes) return null;
     return this.#spill();
   }
 
   /** The finished message. Rejects when the spool failed. */
   async finish(facts: BodyFacts): Promise<Message> {
+    this.#gather();
     if (this.#spool && this.#pendingBytes > 0) await this.#spill();
     if (this.#failure) throw this.#failure;
     const header = this.#header();
@@ -91,13 +105,29 @@ export class MessageWriter {
 
   /** Throws away what has come. */
   discard(): void {
+    this.#discarded = true;
     this.#pending = [];
+    this.#small = [];
     this.#head = [];
     this.#spool?.close();
     this.#spool = null;
   }
 
+  /** Makes one piece of the small ones. */
+  #gather(): void {
+    const [first] = this.#small;
+    if (first === undefined) return;
+    this.#keep(this.#small.length === 1 ? first : Buffer.concat(this.#small));
+    this.#small = [];
+  }
+
+  #keep(chunk: Buffer): void {
+    if (!this.#headerDone) this.#watchHeader(chunk);
+    this.#pending.push(chunk);
+  }
+
   async #spill(): Promise<void> {
+    this.#gather();
     const chunks = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
@@ -107,8 +137,11 @@ export class MessageWriter {
       this.#crc = crc32(chunk, this.#crc);
     }
     try {
-      this.#spool ??= await SpoolFile.create(this.#limits.folder);
-      await this.#spool.append(chunks);
+      const spool = this.#spool ?? (await SpoolFile.create(this.#limits.folder));
+      // Thrown away while the file was being made: nobody else knows of it.
+      if (this.#discarded) return spool.close();
+      this.#spool = spool;
+      await spool.append(chunks);
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
       this.discard();
@@ -116,25 +149,16 @@ export class MessageWriter {
   }
 
   #watchHeader(chunk: Buffer): void {
-    const before = this.#head.at(-1);
+    const seam = Buffer.concat([this.#tail, chunk.subarray(0, 3)]);
+    const inSeam = seam.indexOf(END_OF_HEADER);
+    const inChunk = inSeam < 0 ? chunk.indexOf(END_OF_HEADER) : -1;
+    if (inSeam >= 0) this.#headerEnd = this.#headBytes - this.#tail.length + inSeam + 2;
+    else if (inChunk >= 0) this.#headerEnd = this.#headBytes + inChunk + 2;
     this.#head.push(chunk);
-    // An empty header: the message begins with its empty line.
-    if (this.#headBytes === 0 && chunk[0] === 13 && chunk[1] === 10) return this.#foundHeader(0);
-    let at = chunk.indexOf(END_OF_HEADER);
-    if (at >= 0) at += this.#headBytes;
-    if (before) {
-      const tail = before.subarray(-3);
-      const seam = Buffer.concat([tail, chunk.subarray(0, 3)]).indexOf(END_OF_HEADER);
-      if (seam >= 0) at = this.#headBytes - tail.length + seam;
-    }
     this.#headBytes += chunk.length;
-    if (at >= 0) this.#foundHeader(at + 2);
-    else if (this.#headBytes >= this.#limits.headerBytes) this.#headerDone = true;
-  }
-
-  #foundHeader(end: number): void {
-    this.#headerEnd = end;
-    this.#headerDone = true;
+    this.#tail = Buffer.concat([this.#tail, chunk.subarray(-3)]).subarray(-3);
+    // A header of just the limit ends two bytes further on: the answer must not depend on where chunks end.
+    this.#headerDone = this.#headerEnd >= 0 || this.#headBytes >= this.#limits.headerBytes + 2;
   }
 
   #header(): { header: Buffer; headerCut: boolean } {
@@ -144,7 +168,7 @@ export class MessageWriter {
     const header =
       length <= first.length ? first.subarray(0, length) : Buffer.concat(this.#head).subarray(0, length);
     this.#head = [];
-    return { header, headerCut: end > length || (this.#headerEnd < 0 && this.#headerDone) };
+    return { header, headerCut: end > length };
   }
 }
 

@@ -21,7 +21,12 @@ export class SpoolFile {
   static async create(folder: string): Promise<SpoolFile> {
     const path = join(folder, `.spool-${process.pid}-${randomBytes(8).toString('hex')}`);
     const handle = await open(path, 'wx+', 0o600);
-    await unlink(path);
+    try {
+      await unlink(path);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
     return new SpoolFile(handle);
   }
 

@@ -1,3 +1,4 @@
+import { lowerAscii } from '../model/address.ts';
 import type { Message } from '../model/message.ts';
 import { crc32 } from 'node:zlib';
 import { createHash } from 'node:crypto';
@@ -21,22 +22,35 @@ export function forgedTrustHeaders(header: HeaderFields, authservId: string): Cu
   for (const field of header.fields) {
     const forged =
       field.name.startsWith('x-postern-') ||
-      (field.name === 'authentication-results' && namesUs(fieldValue(header, field), authservId));
+      (field.name === 'authentication-results' &&
+        mayNameUs(fieldValue(header, field, field.end), authservId));
     if (forged) cuts.push({ start: field.start, end: field.end, name: field.name });
   }
   return cuts;
 }
 
-/** The authserv-id is the first token; comments may stand before it (RFC 8601 2.2). */
-function namesUs(value: string, authservId: string): boolean {
-  let rest = value.trimStart();
-  for (let i = 0; i < 10 && rest.startsWith('('); i++) {
-    const close = rest.indexOf(')');
-    if (close < 0) return true;
-    rest = rest.slice(close + 1).trimStart();
+/**
+ * The authserv-id comes first, as token or quoted string, behind white space and comments, which may be nested (RFC 8601
+ * 2.2). Where it cannot be made out, somebody might read ours.
+ */
+function mayNameUs(value: string, authservId: string): boolean {
+  const rest = withoutComments(value);
+  const quoted = /^"((?:[^"\\]|\\[\s\S])*)"/.exec(rest)?.[1]?.replace(/\\([\s\S])/g, '$1');
+  const id = (quoted ?? /^[^\s;"()]*/.exec(rest)?.[0] ?? '').replace(/\.$/, '');
+  return id === '' || lowerAscii(id) === lowerAscii(authservId);
+}
+
+/** `value` from its first byte that is neither white space nor in a comment; `''` when a comment has no end. */
+function withoutComments(value: string): string {
+  let depth = 0;
+  for (let i = 0; i < value.length; i++) {
+    const c = value[i] as string;
+    if (c === '(') depth++;
+    else if (depth === 0 && !/\s/.test(c)) return value.slice(i);
+    else if (c === ')') depth--;
+    else if (c === '\\') i++;
   }
-  const id = /^"?([^\s;"(]*)/.exec(rest)?.[1] ?? '';
-  return id.toLowerCase() === authservId.toLowerCase();
+  return '';
 }
 
 /**

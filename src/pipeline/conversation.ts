@@ -21,6 +21,9 @@ import type { StageTable } from './run-stage.ts';
 import { StageFindings } from './stage-findings.ts';
 import { Transaction } from './transaction.ts';
 
+/** Why work is aborted. With a reason of ours: the default one costs a stack trace. */
+const GONE = 'the client is gone';
+
 /** What an edge tells its client, and the event it can be asked about. */
 export interface Answer {
   readonly reply: Reply;
@@ -47,6 +50,7 @@ export class Conversation {
   #helo = new StageFindings();
   #transaction: Transaction | null = null;
   #events = 0;
+  #gone = false;
 
   constructor(gateway: Gateway, configuration: Configuration, client: Client | null) {
     this.gateway = gateway;
@@ -78,7 +82,10 @@ export class Conversation {
 
   /** Aborted when the client is gone. Made for the first who asks: most sessions have nothing to abort. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#gone) this.#abort.abort(GONE);
+    }
     return this.#abort.signal;
   }
 
@@ -136,7 +143,7 @@ export class Conversation {
     return (this.#transaction as Transaction).data();
   }
 
-  /** The message is here. The transaction is over afterwards, and the message released. */
+  /** The message is here. The transaction is over afterwards, and the message released. Never rejects. */
   async message(message: Message): Promise<Answer> {
     const transaction = this.#transaction as Transaction;
     this.#transaction = null;
@@ -191,8 +198,8 @@ export class Conversation {
   /** The client is gone. */
   close(): void {
     this.reset();
-    // With a reason of ours: the default one costs a stack trace.
-    this.#abort?.abort('the client is gone');
+    this.#gone = true;
+    this.#abort?.abort(GONE);
   }
 
   /** Findings of the session so far; those that are still being looked for are not among them. */

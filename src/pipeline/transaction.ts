@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { HeaderFields } from '../mail/header.ts';
 import { fieldValue, firstField, headerFields } from '../mail/header.ts';
 import { receivedField } from '../mail/received.ts';
 import { forgedTrustHeaders, withoutCuts } from '../mail/trust-headers.ts';
 import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
-import type { Delivery, HopAnswer, NextHop } from '../model/delivery.ts';
+import type { Delivery, HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
 import { TIERS } from '../model/plugin.ts';
@@ -197,6 +198,13 @@ export class Transaction {
     } catch (error) {
       return { open, answer: BROKEN_HOP, fault: fault('rcpt', error) };
     }
+  }
+
+  /** Waits; ends early, without an error, when the client is gone. */
+  async #wait(seconds: number): Promise<void> {
+    if (seconds <= 0) return;
+    const { signal } = this.#conversation;
+    await wait(seconds * 1000, undefined, { signal }).catch(() => undefined);
   }
 
   #recipients(): Address[] {
@@ -432,7 +440,7 @@ function ruleOf(verdict: Verdict | undefined): string | null {
   return verdict === undefined || verdict.kind === 'continue' ? null : verdict.rule;
 }
 
-function messageIdOf(header: ReturnType<typeof headerFields>): string | null {
+function messageIdOf(header: HeaderFields): string | null {
   const field = firstField(header, 'message-id');
   return field === null ? null : fieldValue(header, field, 998);
 }

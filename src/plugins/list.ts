@@ -43,6 +43,7 @@ export const OWN_RULES: Readonly<Record<string, string>> = {
   LINE_BREAKS: 'The message contains bare CR, bare LF or NUL, and `linebreaks` says refuse.',
   DATARATE: 'The message came more slowly than `datarate`.',
   SPOOL: 'The message could not be stored while it came in.',
+  FAULT: 'Something failed on our side; the detail says what. The sender was told to come again.',
   NEXT_HOP_REFUSED: 'A next hop refused some recipients after others had accepted; their copy is held.',
 };
 

@@ -122,8 +122,10 @@ export class SmtpSession {
       if (!this.#busy || (this.#input?.length ?? 0) <= MAX_WAITING_INPUT) this.#listen();
     });
     socket.on('timeout', () => {
+      // Over, but the client does not take our last word.
+      if (this.#over) socket.destroy();
       // While we are the slow one, the client has nothing to say.
-      if (!this.#busy) this.#end(SMTP.timeout);
+      else if (!this.#busy) this.#end(SMTP.timeout);
     });
     socket.on('error', () => undefined);
     socket.on('close', () => this.#closed());
