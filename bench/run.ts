@@ -51,7 +51,10 @@ function options(): Options {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) throw new Error(USAGE);
+  if (values.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
   return {
     rounds: values.quick ? 1 : positive(values.rounds),
     clients: positive(values.clients),

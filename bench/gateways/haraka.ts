@@ -7,10 +7,9 @@ import { harakaFolder, installHaraka } from './haraka-install.ts';
 import { PROXY } from './proxy.ts';
 
 /**
- * Haraka as it comes, forwarding with smtp_forward: one process (its default, which costs it less than a cluster of
- * one), the same Node as Postern, log level NOTICE (a line or two a message,
- * as Postern writes). With checks, the plugins access, dns-list and headers as they come,
- * with the same lists and entries that Postern gets.
+ * Haraka as it comes, forwarding with smtp_forward: the one process that is its default, the same Node as Postern, log
+ * level NOTICE (a line or two a message, as Postern writes). With checks, the plugins access, dns-list and headers as
+ * they come, with the same lists and entries that Postern gets.
  */
 export function haraka(checks: boolean): GatewayKind {
   return {
