@@ -334,11 +334,12 @@ export class SmtpSession {
 
   /** The client has all its answers and hears a last one: nothing to linger for. */
   #quit(): void {
-    this.#output += renderReply(SMTP.bye(this.#greeting()), this.#settings.replies, null);
+    const last = this.#output + renderReply(SMTP.bye(this.#greeting()), this.#settings.replies, null);
+    this.#output = '';
     this.#over = true;
     this.#input = null;
     const socket = this.#socket;
-    socket.write(this.#output, 'latin1', () => socket.destroy());
+    socket.write(last, 'latin1', () => socket.destroy());
   }
 
   #greeting(): string {
