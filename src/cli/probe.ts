@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { Complaints } from '../control/complaints.ts';
@@ -51,18 +52,28 @@ function tcprules({ rules, cdb, env }: Json): Json {
   else return { error: 'rules or cdb is missing' };
   const fault = complaints.list.find(complaint => complaint.severity === 'error');
   if (fault) return { error: fault.text };
-  const environment = (typeof env === 'object' && env !== null ? env : {}) as Readonly<
-    Record<string, string>
-  >;
+  const environment = Object.fromEntries(
+    Object.entries(typeof env === 'object' && env !== null ? env : {}).map(([name, value]) => [
+      name,
+      byteString(String(value)),
+    ]),
+  );
   const rule = parsed.find({
     ip: environment['TCPREMOTEIP'] ?? '0.0.0.0',
     host: environment['TCPREMOTEHOST'] ?? null,
     info: environment['TCPREMOTEINFO'] ?? null,
   });
   if (rule === null) return { action: 'allow', vars: {}, rule: null };
-  return { action: rule.action, vars: Object.fromEntries(rule.variables), rule: rule.key };
+  const vars = [...rule.variables].map(([name, value]) => [jsonText(name), jsonText(value)] as const);
+  return { action: rule.action, vars: Object.fromEntries(vars), rule: jsonText(rule.key) };
 }
 
 function byteString(text: string): string {
   return Buffer.from(text).toString('latin1');
+}
+
+/** The other way round; bytes that are no UTF-8 are shown as Latin-1. */
+function jsonText(bytes: string): string {
+  const raw = Buffer.from(bytes, 'latin1');
+  return isUtf8(raw) ? raw.toString() : bytes;
 }
