@@ -5,7 +5,7 @@ import { SpoolFile } from './spool-file.ts';
 
 /** How a message is kept while it comes in. */
 export interface SpoolLimits {
-  /** Bytes kept in memory; above that everything goes to a file. */
+  /** Bytes kept in memory; what follows goes to a file. */
   readonly memoryBytes: number;
   readonly folder: string;
   /** Header bytes kept at hand for the checks. */
@@ -26,15 +26,25 @@ const SMALL_BYTES = 1024;
 /** So many of them make one. */
 const SMALL_PIECES = 256;
 
+/** Written to the file at one go. */
+const SPILL_BYTES = 256 * 1024;
+/** What may wait while a write is under way, before the sender has to wait too. */
+const MAX_AHEAD_BYTES = 256 * 1024;
+
 /**
- * Takes the bytes of one message as they come, in memory at first, then in a spool file. Chunks become the writer's
+ * Takes the bytes of one message as they come: the first part stays in memory, the rest goes to a spool file. Chunks become the writer's
  * own: the caller must not change them afterwards.
  */
 export class MessageWriter {
   size = 0;
   readonly #limits: SpoolLimits;
+  /** The part that stays in memory. */
+  #memory: Buffer[] = [];
+  #memoryBytes = 0;
+  /** What waits to be written to the file, and the write that is under way. */
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  #writing: Promise<void> | null = null;
   #small: Buffer[] = [];
   #discarded = false;
   #spool: SpoolFile | null = null;
@@ -62,43 +72,38 @@ export class MessageWriter {
   write(chunk: Buffer): Promise<void> | null {
     if (chunk.length === 0 || this.#failure) return null;
     this.size += chunk.length;
-    this.#pendingBytes += chunk.length;
     if (chunk.length < SMALL_BYTES) this.#small.push(chunk);
     else {
       this.#gather();
       this.#keep(chunk);
     }
     if (this.#small.length >= SMALL_PIECES) this.#gather();
-    if (this.#pendingBytes <= this.#limits.memoryBytes) return null;
-    return this.#spill();
+    if (this.#pendingBytes < SPILL_BYTES) return null;
+    if (this.#writing === null) this.#writing = this.#spill();
+    return this.#pendingBytes > MAX_AHEAD_BYTES ? this.#writing : null;
   }
 
   /** The finished message. Rejects when the spool failed. */
   async finish(facts: BodyFacts): Promise<Message> {
     this.#gather();
-    if (this.#spool && this.#pendingBytes > 0) await this.#spill();
+    if (this.#writing) await this.#writing;
+    if (this.#pendingBytes > 0) await this.#spill();
     if (this.#failure) throw this.#failure;
-    const header = this.#header();
-    const shared = { ...facts, size: this.size, ...header };
+    const shared = {
+      ...facts,
+      size: this.size,
+      ...this.#header(),
+      sha256: this.#hash?.digest('hex') ?? digest(this.#memory),
+      crc32: this.#hash ? this.#crc : this.#memory.reduce((crc, chunk) => crc32(chunk, crc), 0),
+    };
+    let memory: readonly Buffer[] = this.#memory;
     const spool = this.#spool;
-    if (spool) {
-      const sha256 = this.#hash?.digest('hex') ?? '';
-      return {
-        ...shared,
-        sha256,
-        crc32: this.#crc,
-        chunks: () => spool.read(),
-        release: () => spool.close(),
-      };
-    }
-    let chunks: readonly Buffer[] = this.#pending;
     return {
       ...shared,
-      sha256: digest(chunks),
-      crc32: chunks.reduce((crc, chunk) => crc32(chunk, crc), 0),
-      chunks: () => chunks,
+      chunks: () => (spool === null ? memory : memoryAndSpool(memory, spool)),
       release: () => {
-        chunks = [];
+        memory = [];
+        spool?.close();
       },
     };
   }
@@ -106,7 +111,9 @@ export class MessageWriter {
   /** Throws away what has come. */
   discard(): void {
     this.#discarded = true;
+    this.#memory = [];
     this.#pending = [];
+    this.#pendingBytes = 0;
     this.#small = [];
     this.#head = [];
     this.#spool?.close();
@@ -123,19 +130,30 @@ export class MessageWriter {
 
   #keep(chunk: Buffer): void {
     if (!this.#headerDone) this.#watchHeader(chunk);
+    if (
+      this.#pending.length === 0 &&
+      this.#spool === null &&
+      this.#memoryBytes + chunk.length <= this.#limits.memoryBytes
+    ) {
+      this.#memory.push(chunk);
+      this.#memoryBytes += chunk.length;
+      return;
+    }
     this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
   }
 
+  /** Writes what waits; checksums are made on the way, of the part in memory first. */
   async #spill(): Promise<void> {
-    this.#gather();
     const chunks = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
-    this.#hash ??= createHash('sha256');
-    for (const chunk of chunks) {
-      this.#hash.update(chunk);
-      this.#crc = crc32(chunk, this.#crc);
+    let hash = this.#hash;
+    if (hash === null) {
+      hash = this.#hash = createHash('sha256');
+      this.#sum(hash, this.#memory);
     }
+    this.#sum(hash, chunks);
     try {
       const spool = this.#spool ?? (await SpoolFile.create(this.#limits.folder));
       // Thrown away while the file was being made: nobody else knows of it.
@@ -145,6 +163,15 @@ export class MessageWriter {
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
       this.discard();
+    } finally {
+      this.#writing = null;
+    }
+  }
+
+  #sum(hash: ReturnType<typeof createHash>, chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) {
+      hash.update(chunk);
+      this.#crc = crc32(chunk, this.#crc);
     }
   }
 
@@ -178,4 +205,9 @@ function digest(chunks: readonly Buffer[]): string {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex');
+}
+
+async function* memoryAndSpool(memory: readonly Buffer[], spool: SpoolFile): AsyncIterable<Buffer> {
+  yield* memory;
+  yield* spool.read();
 }

@@ -1,60 +1,113 @@
 import { randomBytes } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { open, unlink } from 'node:fs/promises';
+import { close, ftruncate, open, read, unlink, writev } from 'node:fs';
 import { join } from 'node:path';
 
 /** Bytes read at a time. */
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 256 * 1024;
+/** Files kept open for the next message, for each folder: opening one costs more than writing a megabyte into it. */
+const MAX_IDLE = 8;
+/** A file that has grown beyond this gives its blocks back before it waits for the next message. */
+const MAX_IDLE_BYTES = 2 * 1024 * 1024;
+
+/** Idle files by folder. */
+const idle = new Map<string, SpoolFile[]>();
 
 /**
  * A file without a name: it is unlinked as soon as it is open, so that nothing is left of it when the process dies.
+ * Used again for later messages; what an earlier one left in it is never read, since nobody reads beyond what was
+ * appended.
  */
 export class SpoolFile {
-  readonly #handle: FileHandle;
+  readonly #fd: number;
+  readonly #folder: string;
   #size = 0;
+  #written = 0;
+  #buffers: readonly [Buffer, Buffer] | null = null;
+  /** Operations under way; the file is not used again before they are over. */
+  #working = 0;
+  #closed = false;
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle;
+  private constructor(fd: number, folder: string) {
+    this.#fd = fd;
+    this.#folder = folder;
   }
 
-  /** Opens one in `folder`; rejects with the system's error when that fails. */
+  /** An empty one in `folder`; rejects with the system's error when that fails. */
   static async create(folder: string): Promise<SpoolFile> {
-    const path = join(folder, `.spool-${process.pid}-${randomBytes(8).toString('hex')}`);
-    const handle = await open(path, 'wx+', 0o600);
-    try {
-      await unlink(path);
-    } catch (error) {
-      await handle.close();
-      throw error;
+    const waiting = idle.get(folder)?.pop();
+    if (waiting !== undefined) {
+      waiting.#size = 0;
+      waiting.#closed = false;
+      return waiting;
     }
-    return new SpoolFile(handle);
+    const path = join(folder, `.spool-${process.pid}-${randomBytes(8).toString('hex')}`);
+    const fd = await new Promise<number>((resolve, reject) => {
+      open(path, 'wx+', 0o600, (error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    await new Promise<void>((resolve, reject) => {
+      unlink(path, error => {
+        if (!error) return resolve();
+        close(fd, () => reject(error));
+      });
+    });
+    return new SpoolFile(fd, folder);
   }
 
-  /** Appends; rejects when the disk is full. */
+  /** Appends; rejects when the disk is full. One call at a time. */
   async append(chunks: readonly Buffer[]): Promise<void> {
     let rest: readonly Buffer[] = chunks;
     while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, this.#size);
-      this.#size += bytesWritten;
-      rest = dropBytes(rest, bytesWritten);
+      const written = await this.#operation<number>(done => writev(this.#fd, rest, this.#size, done));
+      this.#size += written;
+      this.#written = Math.max(this.#written, this.#size);
+      rest = dropBytes(rest, written);
     }
   }
 
   /** The bytes from the beginning, in pieces; two buffers take turns, so a piece is valid until the next but one. */
   async *read(): AsyncIterable<Buffer> {
-    const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
+    this.#buffers ??= [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
     for (let at = 0, turn = 0; at < this.#size; turn++) {
-      const buffer = buffers[turn % 2] as Buffer;
-      const { bytesRead } = await this.#handle.read(buffer, 0, Math.min(READ_BYTES, this.#size - at), at);
-      if (bytesRead === 0) throw new Error(`spool file ended at byte ${at} of ${this.#size}`);
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      const buffer = this.#buffers[turn % 2] as Buffer;
+      const wanted = Math.min(READ_BYTES, this.#size - at);
+      const got = await this.#operation<number>(done => read(this.#fd, buffer, 0, wanted, at, done));
+      if (got === 0) throw new Error(`spool file ended at byte ${at} of ${this.#size}`);
+      at += got;
+      yield buffer.subarray(0, got);
     }
   }
 
+  /** Gives the file back. Nothing may be appended or read afterwards. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#working === 0) this.#retire();
+  }
+
+  async #operation<T>(start: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
+    if (this.#closed) throw new Error('the spool file is closed');
+    this.#working++;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        start((error, result) => (error ? reject(error) : resolve(result)));
+      });
+    } finally {
+      this.#working--;
+      if (this.#working === 0 && this.#closed) this.#retire();
+    }
+  }
+
+  #retire(): void {
+    const files = idle.get(this.#folder) ?? [];
+    idle.set(this.#folder, files);
     // Nothing can be done about a failing close of a file that has no name any more.
-    this.#handle.close().catch(() => undefined);
+    if (files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
+    if (this.#written <= MAX_IDLE_BYTES) return void files.push(this);
+    ftruncate(this.#fd, 0, error => {
+      if (error || files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
+      this.#written = 0;
+      files.push(this);
+    });
   }
 }
 

@@ -294,7 +294,12 @@ export class SmtpSession {
     this.#input = null;
     const { rest, wait } = reception.push(chunk);
     if (rest !== null && rest.length > 0) this.#input = rest;
-    if (rest === null) return wait === null ? undefined : this.#wait(wait, () => undefined);
+    if (rest === null) {
+      if (wait === null) return;
+      // The disk is slower than the client: what it sends meanwhile stays in its hands.
+      this.#socket.pause();
+      return this.#wait(wait, () => undefined);
+    }
     this.#reception = null;
     this.#wait(this.#finishData(reception, wait), answer => this.#say(answer.reply, answer.eventId));
   }
