@@ -129,7 +129,7 @@ test('RBLSMTPD in tcp.smtp decides without asking a list; relay clients are spar
       '',
     ].join('\n'),
   });
-  const zone: Record<string, readonly object[]> = {};
+  const zone: Record<string, readonly Record<string, string>[]> = {};
   for (const n of [10, 11, 12, 13, 14, 15])
     zone[`${n}.0.0.127.${ZONE}`] = [{ A: '127.0.0.2' }, { TXT: 'on the list' }];
   dns.serve(zone);

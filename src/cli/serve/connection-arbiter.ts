@@ -1,15 +1,14 @@
+import type { ConnectionQuestion } from '../../smtp/connection-limits.ts';
+
 /** A worker as the arbiter sees it: it can be asked for its counts. */
 export interface CountingWorker {
-  count(id: number, key: string): void;
+  count(id: number, key: string, crowded: boolean): void;
 }
 
 /** A worker that does not answer in this time is taken to have no connections: it is hanging or gone. Milliseconds. */
 const COUNT_MS = 1000;
 
-interface Question {
-  readonly key: string;
-  readonly perClient: number;
-  readonly total: number;
+interface Question extends ConnectionQuestion {
   readonly answer: (granted: boolean) => void;
 }
 
@@ -48,13 +47,13 @@ export class ConnectionArbiter {
   async #next(): Promise<void> {
     this.#asking = true;
     for (let question = this.#queue.shift(); question !== undefined; question = this.#queue.shift()) {
-      await this.#count(question.key);
+      await this.#count(question);
       question.answer(this.#client < question.perClient && this.#total < question.total);
     }
     this.#asking = false;
   }
 
-  #count(key: string): Promise<void> {
+  #count({ key, crowded }: Question): Promise<void> {
     const workers = this.#workers();
     this.#id++;
     this.#client = 0;
@@ -68,7 +67,7 @@ export class ConnectionArbiter {
         this.#settle = null;
         resolve();
       };
-      for (const worker of workers) worker.count(this.#id, key);
+      for (const worker of workers) worker.count(this.#id, key, crowded);
     });
   }
 }

@@ -1,20 +1,18 @@
+import type { ConnectionQuestion, Overdraft } from '../../smtp/connection-limits.ts';
+
 /** What a worker tells the supervisor. */
 export type FromWorker =
   | { readonly kind: 'ready'; readonly addresses: readonly string[]; readonly generation: string }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'journal'; readonly batch: readonly string[] }
-  | {
-      readonly kind: 'ask';
-      readonly id: number;
-      readonly key: string;
-      readonly perClient: number;
-      readonly total: number;
-    }
+  | ({ readonly kind: 'ask'; readonly id: number } & ConnectionQuestion)
+  | ({ readonly kind: 'overdraft' } & Overdraft)
   | { readonly kind: 'counted'; readonly id: number; readonly client: number; readonly total: number };
 
 /** What the supervisor tells a worker. */
 export type ToWorker =
   | { readonly kind: 'reload' }
   | { readonly kind: 'drain' }
-  | { readonly kind: 'count'; readonly id: number; readonly key: string }
+  | { readonly kind: 'count'; readonly id: number; readonly key: string; readonly crowded: boolean }
+  | ({ readonly kind: 'overdraft' } & Overdraft)
   | { readonly kind: 'answer'; readonly id: number; readonly granted: boolean };

@@ -68,7 +68,10 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     const arbiter = new ConnectionArbiter(() =>
       workers()
         .filter(worker => worker.isConnected())
-        .map(worker => ({ count: (id: number, key: string) => tell(worker, { kind: 'count', id, key }) })),
+        .map(worker => ({
+          count: (id: number, key: string, crowded: boolean) =>
+            tell(worker, { kind: 'count', id, key, crowded }),
+        })),
     );
 
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -85,6 +88,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
           ...(where.controlDir ? { control: where.controlDir } : {}),
         }),
         POSTERN_WORKERS: String(count),
+        POSTERN_REPLACEMENT: everReady ? 'yes' : '',
       });
       started.set(worker.id, Date.now());
     };
@@ -133,6 +137,9 @@ export async function supervise(options: PlaceOptions): Promise<number> {
             ...message,
             answer: granted => tell(worker, { kind: 'answer', id: message.id, granted }),
           });
+          break;
+        case 'overdraft':
+          for (const other of workers()) if (other !== worker) tell(other, message);
           break;
         case 'counted':
           arbiter.counted(message.id, message.client, message.total);

@@ -8,7 +8,7 @@ import { socketAddress } from '../../control/network-entries.ts';
 import { loadTcpRules, tcpRulesPaths, withRules } from '../../control/load.ts';
 import { createJournal } from '../../journal/batcher.ts';
 import type { Journal } from '../../model/record.ts';
-import { SharedConnectionLimits } from '../../smtp/connection-limits.ts';
+import { OVERDRAFT_MS, SharedConnectionLimits } from '../../smtp/connection-limits.ts';
 import { Listener } from '../../smtp/listener.ts';
 import { configure } from '../configure.ts';
 import { createLog } from '../log.ts';
@@ -43,17 +43,22 @@ async function work(): Promise<void> {
   let questions = 0;
   const limits = new SharedConnectionLimits(
     workers,
-    (key, perClient, total) =>
+    question =>
       new Promise(resolve => {
         const id = ++questions;
         asked.set(id, granted => {
-          if (granted) limits.granted(key);
+          if (granted) limits.granted(question.key);
           resolve(granted);
         });
-        tell({ kind: 'ask', id, key, perClient, total });
+        tell({ kind: 'ask', id, ...question });
       }),
     Date.now,
+    process.env['POSTERN_REPLACEMENT'] === 'yes',
   );
+  setInterval(() => {
+    const overdraft = limits.overdraft();
+    if (overdraft !== null) tell({ kind: 'overdraft', ...overdraft });
+  }, OVERDRAFT_MS).unref();
   const spool = spoolFolder(where, configuration.site.values);
   try {
     accessSync(spool, constants.W_OK);
@@ -120,7 +125,10 @@ async function work(): Promise<void> {
         asked.delete(message.id);
         break;
       case 'count':
-        tell({ kind: 'counted', id: message.id, ...limits.count(message.key) });
+        tell({ kind: 'counted', id: message.id, ...limits.count(message.key, message.crowded) });
+        break;
+      case 'overdraft':
+        limits.contend(message);
         break;
       case 'reload':
         void configure(where).then(next => {
