@@ -132,7 +132,8 @@ export class MessageWriter {
     if (!this.#headerDone) this.#watchHeader(chunk);
     if (
       this.#pending.length === 0 &&
-      this.#spool === null &&
+      // Set as the first write begins: while the file is still being made, what comes belongs behind that write.
+      this.#hash === null &&
       this.#memoryBytes + chunk.length <= this.#limits.memoryBytes
     ) {
       this.#memory.push(chunk);

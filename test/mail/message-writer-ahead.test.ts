@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { MessageWriter } from '../../src/mail/message-writer.ts';
+import { temporaryFolder } from '../support/processes.ts';
+
+const FOLDER = await temporaryFolder();
+after(() => FOLDER[Symbol.asyncDispose]());
+
+test('what comes while the spool file is still being made stays behind what came before', async () => {
+  const writer = new MessageWriter({ memoryBytes: 100_000, folder: FOLDER.path, headerBytes: 65_536 });
+  // Memory, then the file, then a piece that memory would still have had room for.
+  const bytes = randomBytes(390_000);
+  assert.equal(writer.write(bytes.subarray(0, 60_000)), null);
+  assert.equal(writer.write(bytes.subarray(60_000, 360_000)), null);
+  assert.equal(writer.write(bytes.subarray(360_000)), null);
+  const message = await writer.finish({ lines: 0, eightBit: true, dotLines: false });
+  const pieces: Buffer[] = [];
+  for await (const piece of message.chunks()) pieces.push(Buffer.from(piece));
+  assert.ok(Buffer.concat(pieces).equals(bytes));
+  assert.equal(message.crc32, crc32(bytes));
+  assert.equal(message.sha256, createHash('sha256').update(bytes).digest('hex'));
+  message.release();
+});
