@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { ROOT, run, temporaryFolder } from '../support/processes.ts';
+
+/** A message as it is sent: CRLF line ends apart from odd ones that belong to it, dots not doubled; empty, or ended by CRLF. */
+export interface Sample {
+  /** Its envelope sender's local part: unique among all. */
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+const CORPUS = join(ROOT, '../shared/suites/corpora/spamassassin-public');
+
+/** The archives' messages without their mbox line, LF made CRLF; null when the corpus does not lie beside the checkout. */
+export async function corpusMessages(): Promise<readonly Sample[] | null> {
+  if (!existsSync(CORPUS)) return null;
+  await using folder = await temporaryFolder();
+  const samples: Sample[] = [];
+  for (const archive of (await readdir(CORPUS)).filter(name => name.endsWith('.tar.xz'))) {
+    const unpacked = await run('tar', ['-xJf', join(CORPUS, archive), '-C', folder.path]);
+    if (unpacked.code !== 0) throw new Error(unpacked.stderr.toString());
+  }
+  const entries = await readdir(folder.path, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter(one => one.isFile())) {
+    const text = (await readFile(join(entry.parentPath, entry.name))).toString('latin1');
+    const message = text.replace(/^From .*\n/, '').replaceAll('\n', '\r\n');
+    samples.push(sample(`corpus-${samples.length}`, message));
+  }
+  return samples;
+}
+
+const FIELDS = [
+  'From: a@example.net',
+  'Date: Sat, 21 Nov 2026 10:00:00 +0000',
+  'Subject: =?utf-8?q?=C3=BC?=',
+  'X-Raw: \xfc\xff\x80',
+];
+/** Lines that are short and tricky, raw bytes, or longer than RFC 5321 allows. */
+const line = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      '',
+      'Hello,',
+      '.',
+      '..',
+      '.x',
+      '. ',
+      '\t',
+      ' ',
+      'From: in the body',
+      '.\t.',
+      '-- ',
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.uint8Array({ maxLength: 90 }).map(bytes =>
+      Buffer.from(bytes)
+        .toString('latin1')
+        .replace(/[\r\n\0]/g, '?'),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 900, max: 40_000 }).map(length => `.${'long '.repeat(length / 5)}`),
+  },
+);
+const oddEnd = fc.constantFrom(
+  '\r',
+  '\n',
+  '\0',
+  '\n.\n',
+  '\r.\r',
+  '\r\r\n',
+  '\n.\r\n',
+  '\r\n.\r',
+  '\r\n\0.\r\n',
+  '\r\n.\n',
+);
+const header = fc
+  .shuffledSubarray(FIELDS, { minLength: 0 })
+  .chain(fields =>
+    fc.constantFrom(...Array.from({ length: 9 }, () => fields), [...fields, 'From: second@example.net']),
+  );
+const message = fc
+  .record({
+    header,
+    /** null: nothing but a header, and no empty line. */
+    body: fc.option(fc.array(line, { maxLength: 30 }), { freq: 8 }),
+    odd: fc.oneof({ weight: 7, arbitrary: fc.constant('') }, { weight: 1, arbitrary: oddEnd }),
+    end: fc.constantFrom('\r\n', '\r\n', ''),
+    /** How often the body is repeated: now and then more than is kept in memory. */
+    times: fc.oneof(
+      { weight: 20, arbitrary: fc.constant(1) },
+      { weight: 1, arbitrary: fc.constantFrom(50, 2000) },
+    ),
+  })
+  .map(({ header, body, odd, end, times }) => {
+    if (body === null) return header.join('\r\n') + end;
+    const head = header.map(field => `${field}\r\n`).join('');
+    const text = body.map(one => `${one}\r\n`).join('');
+    // Two megabytes are as good as more.
+    return `${head}\r\n${text.repeat(Math.max(1, Math.min(times, 2_000_000 / (text.length + 1))))}${odd}${body[0] ?? ''}${end}`;
+  });
+
+/**
+ * `count` messages that a program might stumble over: 8-bit, dots, long lines, no final line end, nothing but a header,
+ * nothing at all, two From fields, and every odd line end. The same ones each time.
+ */
+export function awkwardMessages(count: number): readonly Sample[] {
+  const texts = [
+    '',
+    '\r\n',
+    '.\r\n',
+    'no header at all\r\n',
+    '\r\n.\r\n\r\n',
+    ...fc.sample(message, { numRuns: count, seed: 20261121 }),
+  ];
+  return texts.slice(0, count).map((text, number) => sample(`awkward-${number}`, text));
+}
+
+function sample(name: string, text: string): Sample {
+  // A message without a final line end gets one from whoever sends it: the dot must stand on a line of its own.
+  const whole = text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`;
+  return { name, bytes: Buffer.from(whole, 'latin1') };
+}
