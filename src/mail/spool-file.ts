@@ -9,37 +9,46 @@ const MAX_IDLE = 8;
 /** A file that has grown beyond this gives its blocks back before it waits for the next message. */
 const MAX_IDLE_BYTES = 2 * 1024 * 1024;
 
-/** Idle files by folder. */
-const idle = new Map<string, SpoolFile[]>();
+/** An open file without a name that nobody uses. */
+interface IdleFile {
+  readonly fd: number;
+  /** How far it has been written. */
+  readonly written: number;
+}
+
+/** Two buffers that take turns. */
+type BufferPair = readonly [Buffer, Buffer];
+
+/** Idle files by folder, and buffers of readers that are done. */
+const idle = new Map<string, IdleFile[]>();
+const spareBuffers: BufferPair[] = [];
 
 /**
- * A file without a name: it is unlinked as soon as it is open, so that nothing is left of it when the process dies.
- * Used again for later messages; what an earlier one left in it is never read, since nobody reads beyond what was
- * appended.
+ * A file without a name: it is unlinked as soon as it is open, so that nothing is left of it when the process dies. The
+ * system's file is used again for later messages, in a SpoolFile of their own: whoever still holds this one after
+ * `close` gets an error, and never another message's bytes.
  */
 export class SpoolFile {
   readonly #fd: number;
   readonly #folder: string;
   #size = 0;
-  #written = 0;
-  #buffers: readonly [Buffer, Buffer] | null = null;
+  #written: number;
+  /** Buffers of readers that are done; what they gave out is good until `close`. */
+  readonly #doneBuffers: BufferPair[] = [];
   /** Operations under way; the file is not used again before they are over. */
   #working = 0;
   #closed = false;
 
-  private constructor(fd: number, folder: string) {
+  private constructor(fd: number, folder: string, written: number) {
     this.#fd = fd;
     this.#folder = folder;
+    this.#written = written;
   }
 
   /** An empty one in `folder`; rejects with the system's error when that fails. */
   static async create(folder: string): Promise<SpoolFile> {
     const waiting = idle.get(folder)?.pop();
-    if (waiting !== undefined) {
-      waiting.#size = 0;
-      waiting.#closed = false;
-      return waiting;
-    }
+    if (waiting !== undefined) return new SpoolFile(waiting.fd, folder, waiting.written);
     const path = join(folder, `.spool-${process.pid}-${randomBytes(8).toString('hex')}`);
     const fd = await new Promise<number>((resolve, reject) => {
       open(path, 'wx+', 0o600, (error, opened) => (error ? reject(error) : resolve(opened)));
@@ -50,7 +59,7 @@ export class SpoolFile {
         close(fd, () => reject(error));
       });
     });
-    return new SpoolFile(fd, folder);
+    return new SpoolFile(fd, folder, 0);
   }
 
   /** Appends; rejects when the disk is full. One call at a time. */
@@ -64,16 +73,27 @@ export class SpoolFile {
     }
   }
 
-  /** The bytes from the beginning, in pieces; two buffers take turns, so a piece is valid until the next but one. */
+  /**
+   * The bytes from the beginning, in pieces; a piece is valid until the next but one is asked for. Several readers may
+   * be at work at a time, each at its own pace.
+   */
   async *read(): AsyncIterable<Buffer> {
-    this.#buffers ??= [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
-    for (let at = 0, turn = 0; at < this.#size; turn++) {
-      const buffer = this.#buffers[turn % 2] as Buffer;
-      const wanted = Math.min(READ_BYTES, this.#size - at);
-      const got = await this.#operation<number>(done => read(this.#fd, buffer, 0, wanted, at, done));
-      if (got === 0) throw new Error(`spool file ended at byte ${at} of ${this.#size}`);
-      at += got;
-      yield buffer.subarray(0, got);
+    const buffers = spareBuffers.pop() ?? [
+      Buffer.allocUnsafeSlow(READ_BYTES),
+      Buffer.allocUnsafeSlow(READ_BYTES),
+    ];
+    try {
+      for (let at = 0, turn = 0; at < this.#size; turn++) {
+        const buffer = buffers[turn % 2] as Buffer;
+        const wanted = Math.min(READ_BYTES, this.#size - at);
+        const got = await this.#operation<number>(done => read(this.#fd, buffer, 0, wanted, at, done));
+        if (got === 0) throw new Error(`spool file ended at byte ${at} of ${this.#size}`);
+        at += got;
+        yield buffer.subarray(0, got);
+      }
+    } finally {
+      // A reader that is cut short by `close` may still be writing its last piece somewhere.
+      if (!this.#closed) this.#doneBuffers.push(buffers);
     }
   }
 
@@ -98,15 +118,17 @@ export class SpoolFile {
   }
 
   #retire(): void {
+    for (const buffers of this.#doneBuffers.splice(0)) {
+      if (spareBuffers.length < MAX_IDLE) spareBuffers.push(buffers);
+    }
     const files = idle.get(this.#folder) ?? [];
     idle.set(this.#folder, files);
     // Nothing can be done about a failing close of a file that has no name any more.
     if (files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
-    if (this.#written <= MAX_IDLE_BYTES) return void files.push(this);
+    if (this.#written <= MAX_IDLE_BYTES) return void files.push({ fd: this.#fd, written: this.#written });
     ftruncate(this.#fd, 0, error => {
       if (error || files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
-      this.#written = 0;
-      files.push(this);
+      files.push({ fd: this.#fd, written: 0 });
     });
   }
 }
