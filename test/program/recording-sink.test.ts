@@ -47,6 +47,7 @@ test('the recording sink keeps every byte, however the message is cut into piece
       assert.equal(message?.bytes?.toString('latin1'), text);
       assert.equal(message?.wire?.toString('latin1'), stuffed(text));
       assert.equal(message?.size, text.length);
+      assert.equal(message?.head.toString('latin1'), text);
       assert.equal(message?.sha256, createHash('sha256').update(text, 'latin1').digest('hex'));
     }),
     { numRuns: 200 },

@@ -12,7 +12,9 @@ export interface RecordedMessage {
   readonly size: number;
   /** SHA-256 (hex) of those bytes. */
   readonly sha256: string;
-  /** Those bytes; null in a sink that does not keep them. */
+  /** The first of those bytes, up to 4 KiB. */
+  readonly head: Buffer;
+  /** All of them; null in a sink that does not keep them. */
   readonly bytes: Buffer | null;
   /** As it came over the wire: dots doubled, without the final `.` line; null as above. */
   readonly wire: Buffer | null;
@@ -20,7 +22,7 @@ export interface RecordedMessage {
 
 export interface RecordingSinkOptions {
   readonly protocol?: 'smtp' | 'lmtp';
-  /** Sizes and hashes alone, for messages that would not fit into memory. */
+  /** Heads, sizes and hashes alone, for messages that would not fit into memory. */
   readonly forgetBytes?: boolean;
 }
 
@@ -38,6 +40,7 @@ export interface RecordingSink extends AsyncDisposable {
 const KEYWORDS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 0', 'ENHANCEDSTATUSCODES'];
 /** The longest command line that a sane client sends is far below. */
 const MAX_COMMAND = 16 * 1024;
+const HEAD_BYTES = 4096;
 const LF = 0x0a;
 const END_OF_DATA = Buffer.from('\r\n.\r\n');
 /** A stuffed dot is never the first byte of what is looked at: see `IncomingMessage`. */
@@ -190,6 +193,7 @@ class IncomingMessage {
   readonly #hash: Hash = createHash('sha256');
   readonly #keep: boolean;
   #size = 0;
+  #head: Buffer = Buffer.alloc(0);
   /** What may be the beginning of an end. A message begins as if after CRLF, so that it can consist of its end. */
   #held: Buffer = END_OF_DATA.subarray(0, 2);
   /** Bytes of that CRLF, which is no part of the message, still to be left out. */
@@ -209,10 +213,11 @@ class IncomingMessage {
     return end >= 0 ? all.subarray(end + END_OF_DATA.length) : null;
   }
 
-  finished(): Pick<RecordedMessage, 'size' | 'sha256' | 'bytes' | 'wire'> {
+  finished(): Omit<RecordedMessage, 'sender' | 'recipients'> {
     return {
       size: this.#size,
       sha256: this.#hash.digest('hex'),
+      head: this.#head,
       bytes: this.#keep ? Buffer.concat(this.#plain) : null,
       wire: this.#keep ? Buffer.concat(this.#wire) : null,
     };
@@ -232,6 +237,8 @@ class IncomingMessage {
   }
 
   #take(plain: Buffer): void {
+    if (this.#size < HEAD_BYTES)
+      this.#head = Buffer.concat([this.#head, plain.subarray(0, HEAD_BYTES - this.#size)]);
     this.#size += plain.length;
     this.#hash.update(plain);
     if (this.#keep) this.#plain.push(plain);
