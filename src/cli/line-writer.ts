@@ -1,9 +1,11 @@
-import { write, writeSync } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 
 /** Lines are written together at most this long after the first, milliseconds. */
 const FLUSH_MS = 50;
 /** A pipe takes this much at once or not at all, so lines of several workers never mix (pipe(7), PIPE_BUF). */
-const MAX_WRITE = 4096;
+const MAX_PIPE_WRITE = 4096;
+/** A file takes any amount in one piece. */
+const MAX_FILE_WRITE = 65_536;
 /** Lines that wait for a slow reader; beyond it new ones are dropped and counted rather than memory filled. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
@@ -18,9 +20,11 @@ export class LineWriter {
   #waitingBytes = 0;
   #timer: NodeJS.Timeout | null = null;
   #writing = false;
+  readonly #maxWrite: number;
 
   constructor(fd: number) {
     this.#fd = fd;
+    this.#maxWrite = fstatSync(fd).isFile() ? MAX_FILE_WRITE : MAX_PIPE_WRITE;
   }
 
   /** Takes a line with its LF. */
@@ -33,7 +37,7 @@ export class LineWriter {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#writing) return;
-    if (this.#waitingBytes >= MAX_WRITE) this.#writeSome();
+    if (this.#waitingBytes >= this.#maxWrite) this.#writeSome();
     else this.#timer ??= setTimeout(() => this.#writeSome(), FLUSH_MS).unref();
   }
 
@@ -54,7 +58,7 @@ export class LineWriter {
     let bytes = 0;
     let count = 0;
     for (const line of this.#waiting) {
-      if (count > 0 && bytes + line.length > MAX_WRITE) break;
+      if (count > 0 && bytes + line.length > this.#maxWrite) break;
       bytes += line.length;
       count++;
     }

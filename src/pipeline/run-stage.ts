@@ -4,6 +4,7 @@ import type { Dns } from '../model/dns.ts';
 import type { Finding, RecordedFinding } from '../model/finding.ts';
 import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
 import type { Stage } from '../model/stage.ts';
+import { STAGES } from '../model/stage.ts';
 
 /** Any plugin, its own types forgotten: the pipeline hands each what it declared and looks no further. */
 export type AnyPlugin = Plugin<SettingValues, SettingName>;
@@ -27,24 +28,29 @@ export interface StageRun<G extends Stage> {
   readonly owner: { readonly signal: AbortSignal };
 }
 
+type Cells = { readonly [G in Stage]: { readonly [T in Tier]: AnyPlugin[] } };
+
+function emptyCells(): Cells {
+  const row = () => ({ local: [], dns: [], scanner: [] });
+  return { connect: row(), helo: row(), mail: row(), rcpt: row(), data: row(), message: row() };
+}
+
 /** Plugins by stage and tier, worked out once from the list. */
 export class StageTable {
-  readonly #cells = new Map<string, readonly AnyPlugin[]>();
+  readonly #cells = emptyCells();
   readonly #services: Services;
 
   constructor(plugins: readonly AnyPlugin[], services: Services) {
     this.#services = services;
     for (const plugin of plugins) {
-      for (const stage of ['connect', 'helo', 'mail', 'rcpt', 'data', 'message'] as const) {
-        if (plugin[stage] === undefined) continue;
-        const key = `${stage} ${plugin.tier}`;
-        this.#cells.set(key, [...(this.#cells.get(key) ?? []), plugin]);
+      for (const stage of STAGES) {
+        if (plugin[stage] !== undefined) this.#cells[stage][plugin.tier].push(plugin);
       }
     }
   }
 
   plugins(stage: Stage, tier: Tier): readonly AnyPlugin[] {
-    return this.#cells.get(`${stage} ${tier}`) ?? [];
+    return this.#cells[stage][tier];
   }
 
   /**
@@ -52,56 +58,59 @@ export class StageTable {
    * path its promises. Never throws or rejects: a plugin that does becomes an `error` finding.
    */
   run<G extends Stage>(run: StageRun<G>): readonly RecordedFinding[] | Promise<readonly RecordedFinding[]> {
-    const plugins = this.plugins(run.stage, run.tier);
+    const plugins = this.#cells[run.stage][run.tier];
     if (plugins.length === 0) return [];
-    const found: RecordedFinding[][] = [];
-    const waiting: Promise<void>[] = [];
-    for (const [index, plugin] of plugins.entries()) {
-      const result = this.#runOne(plugin, run);
-      if (result instanceof Promise) {
-        waiting.push(
-          result.then(findings => {
-            found[index] = findings;
-          }),
-        );
-      } else found[index] = result;
-    }
-    return waiting.length === 0 ? found.flat() : Promise.all(waiting).then(() => found.flat());
+    const tools = toolsFor(run, this.#services);
+    const results = plugins.map(plugin => runOne(plugin, run, tools));
+    const settled = results.filter(isSettled);
+    if (settled.length === results.length) return settled.flat();
+    return Promise.all(results).then(findings => findings.flat());
   }
+}
 
-  #runOne<G extends Stage>(
-    plugin: AnyPlugin,
-    run: StageRun<G>,
-  ): RecordedFinding[] | Promise<RecordedFinding[]> {
-    const { stage, facts, effective } = run;
-    if (plugin.sparesRelayClients && facts.relayClient) {
-      return recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'relay client' }]);
-    }
-    const start = performance.now();
-    const tools: Tools<SettingValues> = {
-      settings: effective.values,
-      origin: name => effective.origin(name).place,
-      dns: this.#services.dns,
-      now: this.#services.now,
-      get signal() {
-        return run.owner.signal;
-      },
-    };
-    try {
-      const check = plugin[stage] as (
-        facts: StageFacts[G],
-        tools: Tools<SettingValues>,
-      ) => readonly Finding[] | Promise<readonly Finding[]>;
-      const result = check(facts, tools);
-      if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
-      return withDeadline(result)
-        .then(findings => recorded(plugin, stage, performance.now() - start, findings))
-        .catch((error: unknown) =>
-          recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]),
-        );
-    } catch (error) {
-      return recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]);
-    }
+function isSettled<T>(result: T | Promise<T>): result is T {
+  return !(result instanceof Promise);
+}
+
+function toolsFor<G extends Stage>(
+  { effective, owner }: StageRun<G>,
+  services: Services,
+): Tools<SettingValues> {
+  return {
+    settings: effective.values,
+    origin: name => effective.origin(name).place,
+    dns: services.dns,
+    now: services.now,
+    // Asked for by few; a session that nobody asks for it has none.
+    get signal() {
+      return owner.signal;
+    },
+  };
+}
+
+function runOne<G extends Stage>(
+  plugin: AnyPlugin,
+  { stage, facts }: StageRun<G>,
+  tools: Tools<SettingValues>,
+): RecordedFinding[] | Promise<RecordedFinding[]> {
+  if (plugin.sparesRelayClients && facts.relayClient) {
+    return recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'relay client' }]);
+  }
+  const start = performance.now();
+  const failure = (error: unknown) =>
+    recorded(plugin, stage, performance.now() - start, [failed(plugin, error)]);
+  try {
+    const check = plugin[stage] as (
+      facts: StageFacts[G],
+      tools: Tools<SettingValues>,
+    ) => readonly Finding[] | Promise<readonly Finding[]>;
+    const result = check(facts, tools);
+    if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
+    return withDeadline(result)
+      .then(findings => recorded(plugin, stage, performance.now() - start, findings))
+      .catch(failure);
+  } catch (error) {
+    return failure(error);
   }
 }
 

@@ -90,13 +90,9 @@ export class SmtpSession {
     const ms = now - this.#receptionStart;
     if (datarate > 0 && ms > RATE_GRACE_MS && reception.received < (datarate * ms) / 1000) {
       reception.discard();
-      const { reply: said } = this.conversation.refuse(
-        'message-refused',
-        'DATARATE',
-        `${reception.received} bytes in ${ms} ms`,
-        SMTP.tooSlow,
-      );
-      this.#end(said);
+      const detail = `${reception.received} bytes in ${ms} ms`;
+      const said = this.conversation.refuse('message-refused', 'DATARATE', detail, SMTP.tooSlow);
+      this.#end(said.reply, said.eventId);
     }
   }
 
@@ -389,8 +385,8 @@ export class SmtpSession {
     } else if (answer.close) this.#close();
   }
 
-  #end(answer: Reply): void {
-    this.#say(answer.close ? answer : { ...answer, close: true });
+  #end(answer: Reply, eventId: string | null = null): void {
+    this.#say(answer.close ? answer : { ...answer, close: true }, eventId);
   }
 
   #flush(): void {
