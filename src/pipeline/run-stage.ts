@@ -64,7 +64,7 @@ export class StageTable {
     const results = plugins.map(plugin => runOne(plugin, run, tools));
     const settled = results.filter(isSettled);
     if (settled.length === results.length) return settled.flat();
-    return Promise.all(results).then(findings => findings.flat());
+    return Promise.all(results.map(result => Promise.resolve(result))).then(findings => findings.flat());
   }
 }
 
