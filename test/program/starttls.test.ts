@@ -15,10 +15,8 @@ import { dial, Dialogue, eventId, greeted } from './dialogue.ts';
 async function certificate(name: string): Promise<string> {
   await using folder = await temporaryFolder();
   const [key, cert] = [join(folder.path, 'key.pem'), join(folder.path, 'cert.pem')];
-  const done = await run('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', `/CN=${name}`, '-keyout', key, '-out', cert],
-  ]);
+  const what = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=${name}`;
+  const done = await run('openssl', [...what.split(' '), '-keyout', key, '-out', cert]);
   assert.equal(done.code, 0, done.stderr.toString());
   return (await readFile(cert, 'latin1')) + (await readFile(key, 'latin1'));
 }
