@@ -1,0 +1,80 @@
+/** One case of a file in test/cases/ (see the README there). */
+export interface RuleCase {
+  readonly name: string;
+  readonly place: string;
+  readonly client: string;
+  readonly helo: string | null;
+  /** null: the null sender. */
+  readonly from: string | null;
+  readonly recipients: readonly string[];
+  /** Bytes before the banner. */
+  readonly early: number;
+  readonly control: Readonly<Record<string, string>>;
+  /** `NAME TYPE` to an answer: texts or addresses, or `fails`. */
+  readonly dns: ReadonlyMap<string, readonly string[] | 'fails'>;
+  /** Rules that must hit (or fail); all others must not. */
+  readonly expect: readonly string[];
+  /** How the answer to the mail begins; null: not looked at. */
+  readonly says: string | null;
+  /** CRLF lines. */
+  readonly message: string;
+}
+
+const MESSAGE = 'From: a@example.net\nDate: Thu, 1 Jan 1970 00:00:00 +0000\n\nbody\n';
+
+/** Reads a case file; throws an Error that names the line when it cannot. */
+export function parseCases(text: string, file: string): RuleCase[] {
+  const cases: RuleCase[] = [];
+  const lines = text.split('\n');
+  for (let at = 0; at < lines.length; ) {
+    if (!lines[at]?.startsWith('== ')) {
+      if (lines[at] !== '' && !lines[at]?.startsWith('#')) {
+        throw new Error(`${file}:${at + 1}: wanted "== NAME", which begins a case`);
+      }
+      at++;
+      continue;
+    }
+    let end = at + 1;
+    while (end < lines.length && !lines[end]?.startsWith('== ')) end++;
+    cases.push(parseCase(lines.slice(at, end), `${file}:${at + 1}`));
+    at = end;
+  }
+  return cases;
+}
+
+function parseCase([title = '', ...lines]: readonly string[], place: string): RuleCase {
+  const blank = lines.indexOf('');
+  const body = blank < 0 ? '' : lines.slice(blank + 1).join('\n');
+  const control: Record<string, string> = {};
+  const dns = new Map<string, readonly string[] | 'fails'>();
+  const recipients: string[] = [];
+  const said: Record<string, string> = {};
+  let expect: readonly string[] | null = null;
+  for (const line of blank < 0 ? lines : lines.slice(0, blank)) {
+    const [, word = '', rest = ''] = /^([a-z]+) ?(.*)$/.exec(line) ?? [];
+    const [, name = '', value = ''] = /^([a-z.]+): ?(.*)$/.exec(rest) ?? [];
+    const [host = '', type = '', ...answer] = rest.split(' ');
+    if (line.startsWith('#')) continue;
+    else if (word === 'control') control[name] = name in control ? `${control[name]}\n${value}` : value;
+    else if (word === 'dns') dns.set(`${host} ${type}`, answer[0] === 'fails' ? 'fails' : [answer.join(' ')]);
+    else if (word === 'rcpt') recipients.push(rest);
+    else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
+    else if (['client', 'helo', 'from', 'early', 'says'].includes(word)) said[word] = rest;
+    else throw new Error(`${place}: what is "${line}"?`);
+  }
+  if (expect === null) throw new Error(`${place}: no "expect" line`);
+  return {
+    name: title.slice(3),
+    place,
+    client: said['client'] ?? '192.0.2.1',
+    helo: said['helo'] === 'none' ? null : (said['helo'] ?? 'client.example'),
+    from: said['from'] === '<>' ? null : (said['from'] ?? 'a@example.net'),
+    recipients: recipients.length > 0 ? recipients : ['b@example.com'],
+    early: Number(said['early'] ?? '0'),
+    control,
+    dns,
+    expect,
+    says: said['says'] ?? null,
+    message: (body.trim() === '' ? MESSAGE : `${body.replace(/\n*$/, '')}\n`).replaceAll('\n', '\r\n'),
+  };
+}

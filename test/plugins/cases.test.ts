@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { describe, test } from 'node:test';
+import type { Dns, DnsAnswer } from '../../src/model/dns.ts';
+import { PLUGINS } from '../../src/plugins/list.ts';
+import { CLIENT, envelope, messageOf, rig, said } from '../pipeline/rig.ts';
+import { ROOT } from '../support/processes.ts';
+import type { RuleCase } from './case-file.ts';
+import { parseCases } from './case-file.ts';
+
+const FOLDER = join(ROOT, 'test/cases');
+
+/** The cases of each plugin: a file has its plugin's name. */
+const CASES = new Map(
+  readdirSync(FOLDER)
+    .filter(file => file.endsWith('.test'))
+    .map(file => [
+      file.slice(0, -'.test'.length),
+      parseCases(readFileSync(join(FOLDER, file), 'latin1'), `test/cases/${file}`),
+    ]),
+);
+
+/** Rules that are reported as passed only. */
+const NEVER_HIT: readonly string[] = ['RBL_ALLOWED'];
+
+for (const [plugin, cases] of CASES) {
+  describe(plugin, () => {
+    for (const one of cases) test(one.name, t => run(t, one));
+  });
+}
+
+for (const plugin of PLUGINS) {
+  for (const rule of Object.keys(plugin.rules).filter(name => !NEVER_HIT.includes(name))) {
+    test(`${plugin.name}: a case in which ${rule} hits, and one in which it does not`, () => {
+      const cases = CASES.get(plugin.name) ?? [];
+      assert.ok(
+        cases.some(one => one.expect.includes(rule)),
+        `test/cases/${plugin.name}.test expects it nowhere`,
+      );
+      assert.ok(
+        cases.some(one => !one.expect.includes(rule)),
+        `test/cases/${plugin.name}.test expects it everywhere`,
+      );
+    });
+  }
+}
+
+test('every case file is a plugin’s', () => {
+  const names: readonly string[] = PLUGINS.map(plugin => plugin.name);
+  assert.deepEqual(
+    [...CASES.keys()].filter(name => !names.includes(name)),
+    [],
+  );
+});
+
+/** Sends the mail of a case and compares what hit. */
+async function run(t: TestContext, one: RuleCase): Promise<void> {
+  const { gateway, records } = await rig(t, {
+    control: one.control,
+    dns: dnsOf(one),
+    plugins: PLUGINS,
+  });
+  const conversation = gateway.open({ ...CLIENT, ip: one.client });
+  t.after(() => conversation.close());
+  await conversation.connect(one.early);
+  if (one.helo !== null) await conversation.helo({ verb: 'EHLO', name: one.helo }, null);
+  const answers = await envelope(conversation, one.recipients, one.from);
+  let answer = answers.at(-1) ?? '';
+  if (conversation.transaction !== null && conversation.transaction.accepted > 0) {
+    const refused = await conversation.data();
+    answer = said(refused ?? (await conversation.message(await messageOf(one.message))));
+  }
+  const hits = records.flatMap(record =>
+    record.findings.filter(f => f.state === 'hit' || f.state === 'error').map(f => f.rule),
+  );
+  assert.deepEqual([...new Set(hits)].toSorted(), [...one.expect].toSorted(), one.place);
+  if (one.says !== null) assert.equal(answer.slice(0, one.says.length), one.says, one.place);
+}
+
+function dnsOf({ dns }: RuleCase): Partial<Dns> {
+  const find = (name: string, type: string): DnsAnswer<string> => {
+    const found = dns.get(`${name} ${type}`);
+    if (found === undefined) return { kind: 'none', nxdomain: true };
+    return found === 'fails' ? { kind: 'error', error: 'SERVFAIL' } : { kind: 'found', records: found };
+  };
+  return {
+    a: name => Promise.resolve(find(name, 'A')),
+    txt: name => {
+      const found = find(name, 'TXT');
+      return Promise.resolve(
+        found.kind === 'found' ? { kind: 'found', records: found.records.map(text => [text]) } : found,
+      );
+    },
+  };
+}
