@@ -28,6 +28,8 @@ export interface LogLine {
 export interface GatewayOptions extends StartOptions {
   /** This test breaks something of ours on purpose: `internal-error` and dead workers are no failure. */
   readonly troubleExpected?: boolean;
+  /** A shell line run before it in the same process, `ulimit -f 2000`. */
+  readonly before?: string;
 }
 
 /** Words in the log that no test may bring about by what it sends from outside. */
@@ -194,9 +196,10 @@ export async function startGateway(
   options: GatewayOptions = {},
 ): Promise<RunningGateway> {
   const folder = await controlFolder(files);
-  const { troubleExpected = false, ...startOptions } = options;
+  const { troubleExpected = false, before = ':', ...startOptions } = options;
   const args = ['serve', '--control', folder.control, '--state', folder.state];
-  const program = await start(join(ROOT, 'bin/postern'), args, startOptions);
+  const command = ['-c', `${before}; exec "$@"`, 'sh', join(ROOT, 'bin/postern'), ...args];
+  const program = await start('sh', command, startOptions);
   const wanted = Number(files['workers'] ?? USUAL['workers']);
   const count = () => (program.stderr.match(/worker-ready/g) ?? []).length;
   try {
