@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { explainText } from '../journal/explain.ts';
 import { MessageWriter } from '../mail/message-writer.ts';
@@ -9,6 +10,7 @@ import type { VerdictRecord } from '../model/record.ts';
 import { reply } from '../model/reply.ts';
 import { normalAddress } from '../smtp/client-address.ts';
 import { LineBreakNormaliser } from '../smtp/line-break-normaliser.ts';
+import { SMTP } from '../smtp/replies.ts';
 import type { CheckOptions } from './commands.ts';
 import { configure } from './configure.ts';
 import type { PlaceOptions } from './places.ts';
@@ -54,6 +56,10 @@ export async function check(
     for (const complaint of complaints) print(complaint);
     return 2;
   }
+  if (isIP(options.client) === 0) {
+    print(`${options.client} (--client) is not an IP address`);
+    return 2;
+  }
   const records: VerdictRecord[] = [];
   const wired = wire(configuration, places(options), { write: record => records.push(record) }, 'check', {
     router: () => NOWHERE,
@@ -88,8 +94,13 @@ export async function check(
       if ((conversation.transaction?.accepted ?? 0) === 0) return worst;
       const data = await conversation.data();
       if (data) return data.reply.code;
-      const limits = configuration?.site.values;
-      const message = await readMessage(file, limits?.headerbytes ?? 262_144);
+      const { headerbytes, databytes } = conversation.settings.values;
+      const message = await readMessage(file, headerbytes);
+      if (databytes > 0 && message.size - message.lines > databytes) {
+        message.release();
+        const detail = `more than ${databytes} bytes`;
+        return conversation.refuse('message-refused', 'DATABYTES', detail, SMTP.tooBig).reply.code;
+      }
       return (await conversation.message(message)).reply.code;
     }
   } catch (error) {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { address } from '../model/address.ts';
 import type { Configuration } from '../control/configuration.ts';
 import type { Effective, ShownSetting } from '../control/effective.ts';
@@ -80,6 +81,10 @@ async function inForce(options: PlaceOptions & ConfigOptions, print: Print): Pro
   const { configuration, complaints } = await configure(places(options));
   if (configuration === null) {
     for (const complaint of complaints) print(complaint);
+    return null;
+  }
+  if (options.client !== undefined && isIP(options.client) === 0) {
+    print(`${options.client} (--client) is not an IP address`);
     return null;
   }
   return settingsFor(configuration, options);
