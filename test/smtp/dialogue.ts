@@ -1,26 +1,30 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
-import { waitFor } from '../support/processes.ts';
+
+/** How long to wait for what takes well under a second on a free machine; milliseconds. */
+const PATIENCE = 20_000;
 
 /** The client's end of an SMTP session. Byte strings. */
 export class Dialogue {
   readonly #socket: Socket;
   #received = '';
   #closed = false;
+  #changed: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
       this.#received += text;
+      this.#changed();
     });
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.#closed = true;
-    });
-    socket.on('end', () => {
-      this.#closed = true;
-    });
+    for (const event of ['close', 'end']) {
+      socket.on(event, () => {
+        this.#closed = true;
+        this.#changed();
+      });
+    }
   }
 
   static async open(port: number): Promise<Dialogue> {
@@ -51,16 +55,11 @@ export class Dialogue {
 
   /** The next line without its CRLF; null when the server has closed without one. */
   async line(): Promise<string | null> {
-    const end = await waitFor(
-      () => `a line; so far ${JSON.stringify(this.#received)}`,
-      () => {
-        const at = this.#received.indexOf('\r\n');
-        return at >= 0 || this.#closed ? { at } : undefined;
-      },
-    );
-    if (end.at < 0) return null;
-    const line = this.#received.slice(0, end.at);
-    this.#received = this.#received.slice(end.at + 2);
+    await this.#until('a line', () => this.#closed || this.#received.includes('\r\n'));
+    const end = this.#received.indexOf('\r\n');
+    if (end < 0) return null;
+    const line = this.#received.slice(0, end);
+    this.#received = this.#received.slice(end + 2);
     return line;
   }
 
@@ -83,7 +82,22 @@ export class Dialogue {
 
   /** Waits until the server has closed. */
   async end(): Promise<void> {
-    await waitFor('the end of the session', () => this.#closed);
+    await this.#until('the end of the session', () => this.#closed);
+  }
+
+  /** Waits for the socket until `condition` holds. */
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error(`waited ${PATIENCE} ms for ${what}; so far ${JSON.stringify(this.#received)}`));
+      }, PATIENCE);
+      this.#changed = () => {
+        if (!condition()) return;
+        clearTimeout(late);
+        resolve();
+      };
+    });
   }
 
   destroy(): void {
