@@ -44,6 +44,8 @@ export class MessageWriter {
   /** What waits to be written to the file, and the write that is under way. */
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  /** What may be given back once `#pending` is in the file. */
+  #lent: ArrayBuffer[] = [];
   #writing: Promise<void> | null = null;
   #small: Buffer[] = [];
   #discarded = false;
@@ -68,14 +70,19 @@ export class MessageWriter {
     return this.#failure;
   }
 
-  /** Takes a chunk. A promise when the caller must wait before it gives the next (never rejects: see `failure`). */
-  write(chunk: Buffer): Promise<void> | null {
+  /**
+   * Takes a chunk. A promise when the caller must wait before it gives the next (never rejects: see `failure`).
+   * `memory`: what the chunk lies in, when nothing else does; it goes back to the system as soon as the chunk is in the
+   * file. Left to the garbage collector, which does not hurry for buffers, what a fast client sends adds up to some
+   * 60 MB in each process.
+   */
+  write(chunk: Buffer, memory: ArrayBuffer | null = null): Promise<void> | null {
     if (chunk.length === 0 || this.#failure) return null;
     this.size += chunk.length;
     if (chunk.length < SMALL_BYTES) this.#small.push(chunk);
     else {
       this.#gather();
-      this.#keep(chunk);
+      this.#keep(chunk, memory);
     }
     if (this.#small.length >= SMALL_PIECES) this.#gather();
     if (this.#pendingBytes < SPILL_BYTES) return null;
@@ -114,6 +121,7 @@ export class MessageWriter {
     this.#memory = [];
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#lent = [];
     this.#small = [];
     this.#head = [];
     this.#spool?.close();
@@ -124,12 +132,13 @@ export class MessageWriter {
   #gather(): void {
     const [first] = this.#small;
     if (first === undefined) return;
-    this.#keep(this.#small.length === 1 ? first : Buffer.concat(this.#small));
+    this.#keep(this.#small.length === 1 ? first : Buffer.concat(this.#small), null);
     this.#small = [];
   }
 
-  #keep(chunk: Buffer): void {
-    if (!this.#headerDone) this.#watchHeader(chunk);
+  #keep(chunk: Buffer, memory: ArrayBuffer | null): void {
+    const ofHeader = !this.#headerDone;
+    if (ofHeader) this.#watchHeader(chunk);
     if (
       this.#pending.length === 0 &&
       // Set as the first write begins: while the file is still being made, what comes belongs behind that write.
@@ -142,13 +151,17 @@ export class MessageWriter {
     }
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
+    // The header stays at hand until the end.
+    if (memory !== null && !ofHeader) this.#lent.push(memory);
   }
 
   /** Writes what waits; checksums are made on the way, of the part in memory first. */
   async #spill(): Promise<void> {
     const chunks = this.#pending;
+    const lent = this.#lent;
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#lent = [];
     let hash = this.#hash;
     if (hash === null) {
       hash = this.#hash = createHash('sha256');
@@ -161,6 +174,7 @@ export class MessageWriter {
       if (this.#discarded) return spool.close();
       this.#spool = spool;
       await spool.append(chunks);
+      for (const memory of lent) memory.transfer(0);
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
       this.discard();

@@ -30,8 +30,14 @@ export class MessageReception {
     this.#normaliser = normalise ? new LineBreakNormaliser() : null;
   }
 
-  /** `rest`: what follows the final dot, null before it. `wait`: do not push more before it settles. */
-  push(chunk: Buffer): { readonly rest: Buffer | null; readonly wait: Promise<void> | null } {
+  /**
+   * `memory`: what `chunk` lies in, when nothing else does: then it may be given back before the message is done.
+   * `rest`: what follows the final dot, null before it. `wait`: do not push more before it settles.
+   */
+  push(
+    chunk: Buffer,
+    memory: ArrayBuffer | null = null,
+  ): { readonly rest: Buffer | null; readonly wait: Promise<void> | null } {
     const piece = this.#reader.push(chunk);
     this.received += chunk.length - (piece.rest?.length ?? 0);
     let { body } = piece;
@@ -40,7 +46,7 @@ export class MessageReception {
       if (piece.rest !== null) body = Buffer.concat([body, this.#normaliser.end()]);
     }
     if (this.#unwanted()) return { rest: piece.rest, wait: null };
-    const wait = this.#writer.write(body);
+    const wait = this.#writer.write(body, this.#normaliser === null && piece.rest === null ? memory : null);
     if (this.#databytes > 0 && this.#writer.size - this.#facts().lines > this.#databytes) this.#tooBig = true;
     // What is going to be refused need not be kept; it is read to its end all the same, so that the answer is heard.
     if (this.#unwanted() && wait === null) this.#writer.discard();

@@ -288,7 +288,7 @@ export class SmtpSession {
   #takeData(reception: MessageReception): void {
     const chunk = this.#input as Buffer;
     this.#input = null;
-    const { rest, wait } = reception.push(chunk);
+    const { rest, wait } = reception.push(chunk, memoryOf(chunk));
     if (rest !== null && rest.length > 0) this.#input = rest;
     if (rest === null) {
       if (wait === null) return;
@@ -416,4 +416,10 @@ function bannerCode(code: number): number {
 
 function negotiated(socket: TLSSocket): Tls {
   return { protocol: socket.getProtocol() ?? 'TLS', cipher: socket.getCipher().name };
+}
+
+/** The memory that holds nothing but `chunk`, as what a socket reads does; null when there may be something else in it. */
+function memoryOf(chunk: Buffer): ArrayBuffer | null {
+  const { buffer } = chunk;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length ? buffer : null;
 }
