@@ -65,7 +65,7 @@ export async function loadConfiguration(
   if (site) warnOfUnknownFiles(site, complaints);
   const hash = createHash('sha256');
   const effective = siteSettings(shipped, site, complaints, hash);
-  checkNames(effective.values.actions, effective.values.checks, options, complaints);
+  checkNames(effective, options, complaints);
   const simcontrol = loadSimcontrol(site, complaints, hash);
   const rules = await loadTcpRules(effective.values.tcpsmtp, options.controlDir, complaints);
   if (site) requireSite(effective, site, complaints);
@@ -146,12 +146,8 @@ function warnOfUnknownFiles(site: ControlDirectory, complaints: Complaints): voi
   }
 }
 
-function checkNames(
-  actions: Actions,
-  checks: readonly string[],
-  options: LoadOptions,
-  complaints: Complaints,
-): void {
+function checkNames(effective: Effective, options: LoadOptions, complaints: Complaints): void {
+  const { actions, checks } = effective.values;
   const check = (name: string, known: ReadonlySet<string>, place: string, what: string) => {
     if (known.has(name)) return;
     const meant = didYouMean(name, known);
@@ -162,7 +158,8 @@ function checkNames(
   for (const [plugin, entry] of actions.errors)
     check(plugin, options.pluginNames, entry.place, 'no such plugin');
   for (const name of checks) {
-    if (name !== 'all' && name !== 'none') check(name, options.pluginNames, 'checks', 'no such plugin');
+    if (name !== 'all' && name !== 'none')
+      check(name, options.pluginNames, effective.origin('checks').place, 'no such plugin');
   }
 }
 

@@ -40,7 +40,13 @@ async function check(
   const file = join(folder.control, '..', 'message.eml');
   await writeFile(file, message, 'latin1');
   const done = await postern([
-    ...['check', file, '--json', '--control', folder.control, '--state', folder.state],
+    'check',
+    file,
+    '--json',
+    '--control',
+    folder.control,
+    '--state',
+    folder.state,
     ...args,
   ]);
   assert.equal(done.stderr.toString(), '');
