@@ -133,7 +133,13 @@ async function startAll(
     }
     console.error(`starting ${kind.name}`);
     const contender = await startContender(kind, means.dnsPort, means.folder);
-    const traffic = { size: 4096, body: 'text', clients: means.clients, messages: WARM_UP, duration: WARM_UP_MS } as const;
+    const traffic = {
+      size: 4096,
+      body: 'text',
+      clients: means.clients,
+      messages: WARM_UP,
+      duration: WARM_UP_MS,
+    } as const;
     await measure(contender, { ...traffic, connections: 'fresh' });
     await measure(contender, { ...traffic, connections: 'kept' });
     contenders.push(contender);

@@ -124,9 +124,7 @@ export function recipientChanges(
     const setting = settingNamed(name);
     if (setting === null || !setting.layers.includes('recipient')) {
       if (complaints === null) continue;
-      const candidates = SETTING_NAMES.filter(n =>
-        SETTINGS[n].layers.includes('recipient'),
-      );
+      const candidates = SETTING_NAMES.filter(n => SETTINGS[n].layers.includes('recipient'));
       const meant = didYouMean(name, candidates);
       const why = setting === null ? 'is not a setting' : 'cannot be set for a recipient';
       complaints.error(entry.place, 0, `${key} ${why}${meant === null ? '' : ` (did you mean ${meant}?)`}`);

@@ -54,12 +54,17 @@ export async function readControlFile(path: string, complaints: Complaints): Pro
     const info = await stat(path);
     if (!info.isFile()) return null;
     if (info.size > MAX_FILE_BYTES) {
-      complaints.error(path, 0, `${info.size} bytes are too many for a control file (limit ${MAX_FILE_BYTES})`);
+      complaints.error(
+        path,
+        0,
+        `${info.size} bytes are too many for a control file (limit ${MAX_FILE_BYTES})`,
+      );
       return null;
     }
     return { path, bytes: await readFile(path), modified: info.mtimeMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') complaints.error(path, 0, `cannot read it: ${reason(error)}`);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      complaints.error(path, 0, `cannot read it: ${reason(error)}`);
     return null;
   }
 }
