@@ -40,9 +40,12 @@ async function oracle(t: TestContext): Promise<Oracle> {
   await new Promise<void>(resolve => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  t.after(() => new Promise<void>(resolve => server.close(() => resolve())));
   const client = await Dialogue.open((server.server.address() as AddressInfo).port);
-  t.after(() => client.destroy());
+  t.after(() => {
+    // The server waits half a minute for clients that are still there.
+    client.destroy();
+    return new Promise<void>(resolve => server.close(() => resolve()));
+  });
   await client.reply();
   await client.ask('EHLO client.example');
   return Object.assign(seen, { client });
