@@ -38,6 +38,8 @@ export class SpoolFile {
   /** Operations under way; the file is not used again before they are over. */
   #working = 0;
   #closed = false;
+  /** Reading or writing it failed once. */
+  #failed = false;
 
   private constructor(fd: number, folder: string, written: number) {
     this.#fd = fd;
@@ -111,6 +113,9 @@ export class SpoolFile {
       return await new Promise<T>((resolve, reject) => {
         start((error, result) => (error ? reject(error) : resolve(result)));
       });
+    } catch (error) {
+      this.#failed = true;
+      throw error;
     } finally {
       this.#working--;
       if (this.#working === 0 && this.#closed) this.#retire();
@@ -123,8 +128,9 @@ export class SpoolFile {
     }
     const files = idle.get(this.#folder) ?? [];
     idle.set(this.#folder, files);
+    // What failed, most often for want of space, gives its space back at once.
     // Nothing can be done about a failing close of a file that has no name any more.
-    if (files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
+    if (this.#failed || files.length >= MAX_IDLE) return close(this.#fd, () => undefined);
     if (this.#written <= MAX_IDLE_BYTES) return void files.push({ fd: this.#fd, written: this.#written });
     ftruncate(this.#fd, 0, error => {
       if (error || files.length >= MAX_IDLE) return close(this.#fd, () => undefined);

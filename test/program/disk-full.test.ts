@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { explain } from '../../src/cli/explain.ts';
@@ -25,12 +25,24 @@ async function large(gateway: RunningGateway, client: Dialogue, recipient = 'me@
   return record;
 }
 
+/** The open files of a process, one a line. */
+async function openFiles(pid: unknown): Promise<string> {
+  const folder = `/proc/${pid}/fd`;
+  const links = (await readdir(folder)).map(fd => readlink(join(folder, fd)).catch(() => ''));
+  return (await Promise.all(links)).join('\n');
+}
+
 test('a spool file that cannot be written: 451, nothing delivered, the next message passes', async () => {
   await using sink = await startSmtpSink();
   await using gateway = await startGateway({ smtproutes: `:[127.0.0.1]:${sink.port}\n` }, FEW_BYTES);
   await using client = await greeted(gateway.port);
   const record = await large(gateway, client);
   assert.equal(record.rule, 'SPOOL');
+  const worker = gateway.log('worker-ready')[0]?.['worker'];
+  await waitFor(
+    'the space of the failed file given back',
+    async () => !(await openFiles(worker)).includes('.spool-'),
+  );
   await client.envelope();
   assert.match(await client.message(), /^250 /);
   assert.equal((await sink.mails()).length, 1);
