@@ -122,7 +122,7 @@ function facts(record: VerdictRecord): string[] {
   rows.push(['sender', senderText(record.sender)]);
   if (record.messageId !== null) rows.push(['Message-ID', printable(record.messageId)]);
   if (record.size !== null) rows.push(['size', `${record.size} bytes`]);
-  if (record.sha256 !== null) rows.push(['SHA-256', printable(record.sha256)]);
+  if (record.crc32 !== null) rows.push(['CRC-32', printable(record.crc32)]);
   rows.push(['score', String(record.score)]);
   rows.push(['rule', record.rule === null ? 'none decided' : printable(record.rule)]);
   rows.push(['configuration', printable(record.configuration)]);

@@ -1,4 +1,3 @@
-import { createHash, hash as hashOnce } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Message } from '../model/message.ts';
 import { SpoolFile } from './spool-file.ts';
@@ -32,8 +31,8 @@ const SPILL_BYTES = 256 * 1024;
 const MAX_AHEAD_BYTES = 256 * 1024;
 
 /**
- * Takes the bytes of one message as they come: the first part stays in memory, the rest goes to a spool file. Chunks become the writer's
- * own: the caller must not change them afterwards.
+ * Takes the bytes of one message as they come: the first part stays in memory, the rest goes to a spool file. Chunks
+ * become the writer's own: the caller must not change them afterwards.
  */
 export class MessageWriter {
   size = 0;
@@ -50,7 +49,8 @@ export class MessageWriter {
   #small: Buffer[] = [];
   #discarded = false;
   #spool: SpoolFile | null = null;
-  #hash: ReturnType<typeof createHash> | null = null;
+  /** Some of the message has gone, or is on its way, to the file. */
+  #spilling = false;
   #crc = 0;
   /** Header as far as it has come, until its end is found or the limit reached. */
   #head: Buffer[] = [];
@@ -100,8 +100,7 @@ export class MessageWriter {
       ...facts,
       size: this.size,
       ...this.#header(),
-      sha256: this.#hash?.digest('hex') ?? digest(this.#memory),
-      crc32: this.#hash ? this.#crc : this.#memory.reduce((crc, chunk) => crc32(chunk, crc), 0),
+      crc32: this.#spilling ? this.#crc : sum(this.#memory, 0),
     };
     let memory: readonly Buffer[] = this.#memory;
     const spool = this.#spool;
@@ -142,7 +141,7 @@ export class MessageWriter {
     if (
       this.#pending.length === 0 &&
       // Set as the first write begins: while the file is still being made, what comes belongs behind that write.
-      this.#hash === null &&
+      !this.#spilling &&
       this.#memoryBytes + chunk.length <= this.#limits.memoryBytes
     ) {
       this.#memory.push(chunk);
@@ -155,19 +154,16 @@ export class MessageWriter {
     if (memory !== null && !ofHeader) this.#lent.push(memory);
   }
 
-  /** Writes what waits; checksums are made on the way, of the part in memory first. */
+  /** Writes what waits; the checksum is made on the way, of the part in memory first. */
   async #spill(): Promise<void> {
     const chunks = this.#pending;
     const lent = this.#lent;
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#lent = [];
-    let hash = this.#hash;
-    if (hash === null) {
-      hash = this.#hash = createHash('sha256');
-      this.#sum(hash, this.#memory);
-    }
-    this.#sum(hash, chunks);
+    if (!this.#spilling) this.#crc = sum(this.#memory, 0);
+    this.#spilling = true;
+    this.#crc = sum(chunks, this.#crc);
     try {
       const spool = this.#spool ?? (await SpoolFile.create(this.#limits.folder));
       // Thrown away while the file was being made: nobody else knows of it.
@@ -180,13 +176,6 @@ export class MessageWriter {
       this.discard();
     } finally {
       this.#writing = null;
-    }
-  }
-
-  #sum(hash: ReturnType<typeof createHash>, chunks: readonly Buffer[]): void {
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      this.#crc = crc32(chunk, this.#crc);
     }
   }
 
@@ -214,12 +203,8 @@ export class MessageWriter {
   }
 }
 
-function digest(chunks: readonly Buffer[]): string {
-  const [only] = chunks;
-  if (chunks.length === 1 && only) return hashOnce('sha256', only, 'hex');
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
-  return hash.digest('hex');
+function sum(chunks: readonly Buffer[], before: number): number {
+  return chunks.reduce((crc, chunk) => crc32(chunk, crc), before);
 }
 
 async function* memoryAndSpool(memory: readonly Buffer[], spool: SpoolFile): AsyncIterable<Buffer> {

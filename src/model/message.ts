@@ -9,8 +9,6 @@ export interface Message {
   readonly size: number;
   /** Number of lines (CRLFs); `size - lines` is the size as qmail stores it, with LF line ends. */
   readonly lines: number;
-  /** SHA-256 of all bytes, hex. */
-  readonly sha256: string;
   /** CRC-32 of all bytes: checked again by whoever sends them on. */
   readonly crc32: number;
   /** Some byte is above 127. */

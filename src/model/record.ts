@@ -49,7 +49,8 @@ export interface VerdictRecord {
   readonly recipients: readonly RecordedRecipient[];
   readonly messageId: string | null;
   readonly size: number | null;
-  readonly sha256: string | null;
+  /** CRC-32 of the message's bytes, eight hex digits. */
+  readonly crc32: string | null;
   readonly findings: readonly RecordedFinding[];
   readonly score: number;
   /** The rule that decided the event, or null. */

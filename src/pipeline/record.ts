@@ -19,7 +19,7 @@ export interface EventFacts {
   readonly recipients?: readonly RecordedRecipient[];
   readonly messageId?: string | null;
   readonly size?: number | null;
-  readonly sha256?: string | null;
+  readonly crc32?: string | null;
   readonly settings: Effective;
 }
 
@@ -46,7 +46,7 @@ export function verdictRecord(
     recipients: event.recipients ?? [],
     messageId: event.messageId ?? null,
     size: event.size ?? null,
-    sha256: event.sha256 ?? null,
+    crc32: event.crc32 ?? null,
     findings: event.findings,
     score: event.score ?? 0,
     rule: event.rule,

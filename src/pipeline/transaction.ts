@@ -404,7 +404,7 @@ export class Transaction {
       ),
       messageId: about?.messageId ?? null,
       size: about?.message.size ?? null,
-      sha256: about?.message.sha256 ?? null,
+      crc32: about ? about.message.crc32.toString(16).padStart(8, '0') : null,
       settings: this.#accepted[0]?.effective ?? this.#conversation.settings,
     });
     return { reply, eventId: this.id };

@@ -142,8 +142,8 @@ test('check finds in a saved message what the gateway found, with LF and with CR
         assert.equal(checked.records.length, 1);
         assert.deepEqual(record.findings.map(plain), wanted.findings.map(plain));
         assert.deepEqual(
-          [record.event, record.rule, record.sender, record.size, record.sha256, record.messageId],
-          [wanted.event, wanted.rule, wanted.sender, wanted.size, wanted.sha256, wanted.messageId],
+          [record.event, record.rule, record.sender, record.size, record.crc32, record.messageId],
+          [wanted.event, wanted.rule, wanted.sender, wanted.size, wanted.crc32, wanted.messageId],
         );
         assert.equal(record.edge, 'check');
         assert.deepEqual(checked.left, [], 'no Maildir, no quarantine, no store');

@@ -17,7 +17,7 @@ const REFUSED = sampleRecord({
   ],
   messageId: null,
   size: null,
-  sha256: null,
+  crc32: null,
   score: 3,
   findings: [
     { stage: 'rcpt', plugin: 'badmailto', rule: 'badmailto', state: 'pass', ms: 0.02 },
@@ -107,7 +107,7 @@ TLS            TLSv1.3 TLS_AES_256_GCM_SHA384
 sender         <alice@example.net>
 Message-ID     <m1@example.net>
 size           4711 bytes
-SHA-256        ${'ab'.repeat(32)}
+CRC-32         ${'ab'.repeat(32)}
 score          0
 rule           attachment
 configuration  3-0123abcd
@@ -210,7 +210,7 @@ it('nothing from outside reaches the terminal raw, and JSON gives it back exactl
         client: { ip: text, port: 1, localIp: text, localPort: 25, reverseName: text, ident: text },
         recipients: [{ address: text, verdict: text, rule: text, hop: text, hopReply: text }],
         messageId: text,
-        sha256: text,
+        crc32: text,
         findings: [
           {
             stage: 'connect',

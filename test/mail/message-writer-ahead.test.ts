@@ -20,7 +20,6 @@ test('what comes while the spool file is still being made stays behind what came
   for await (const piece of message.chunks()) pieces.push(Buffer.from(piece));
   assert.ok(Buffer.concat(pieces).equals(bytes));
   assert.equal(message.crc32, crc32(bytes));
-  assert.equal(message.sha256, createHash('sha256').update(bytes).digest('hex'));
   message.release();
 });
 

@@ -51,7 +51,6 @@ test('small pieces before large ones keep their place', async () => {
   for (const limits of [IN_MEMORY, SPOOLED, { ...IN_MEMORY, memoryBytes: 100_000 }]) {
     const message = await storedMessage(pieces(bytes, [1, 2000, 3, 1, 1, 70_000, 5]), limits);
     assert.ok((await bytesOf(message)).equals(bytes));
-    assert.equal(message.sha256, createHash('sha256').update(bytes).digest('hex'));
     assert.equal(message.crc32, crc32(bytes));
     assert.equal(message.size, bytes.length);
     message.release();

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { address } from '../../src/model/address.ts';
 import type { DeliveryEnvelope } from '../../src/model/delivery.ts';
@@ -10,7 +9,6 @@ export function messageOf(body: Buffer | string, overrides: Partial<Message> = {
   return {
     size: bytes.length,
     lines: bytes.toString('latin1').split('\r\n').length - 1,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
     crc32: crc32(bytes),
     eightBit: bytes.some(b => b > 127),
     dotLines: /(^|\r\n)\./.test(bytes.toString('latin1')),

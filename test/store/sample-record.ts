@@ -29,7 +29,7 @@ export function sampleRecord(change: Partial<VerdictRecord> = {}): VerdictRecord
     recipients: [sampleRecipient('bob@example.com')],
     messageId: '<m1@example.net>',
     size: 4711,
-    sha256: 'ab'.repeat(32),
+    crc32: 'ab'.repeat(32),
     findings: [
       {
         stage: 'connect',
