@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { MessageWriter } from '../../src/mail/message-writer.ts';
