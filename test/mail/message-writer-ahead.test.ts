@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { MessageWriter } from '../../src/mail/message-writer.ts';

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdir, readlink } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { crc32 } from 'node:zlib';
