@@ -26,7 +26,7 @@ async function large(gateway: RunningGateway, client: Dialogue, recipient = 'me@
 }
 
 /** The open files of a process, one a line. */
-async function openFiles(pid: unknown): Promise<string> {
+async function openFiles(pid: number): Promise<string> {
   const folder = `/proc/${pid}/fd`;
   const links = (await readdir(folder)).map(fd => readlink(join(folder, fd)).catch(() => ''));
   return (await Promise.all(links)).join('\n');
@@ -38,7 +38,7 @@ test('a spool file that cannot be written: 451, nothing delivered, the next mess
   await using client = await greeted(gateway.port);
   const record = await large(gateway, client);
   assert.equal(record.rule, 'SPOOL');
-  const worker = gateway.log('worker-ready')[0]?.['worker'];
+  const worker = Number(gateway.log('worker-ready')[0]?.['worker']);
   await waitFor(
     'the space of the failed file given back',
     async () => !(await openFiles(worker)).includes('.spool-'),
