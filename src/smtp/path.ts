@@ -75,7 +75,9 @@ function addressFault(path: string): string | null {
   const { local, domain } = address(path);
   if (path.includes('@') && domain === '') return 'the address has an empty domain';
   if (path.includes('@') && local === '') return 'the address has an empty local part';
-  if (/[ <>"]/.test(domain)) return 'the domain contains blanks, brackets or quotes';
+  // What is left of a source route: the next hop would take it off, and see an address that nobody has checked.
+  if (path.startsWith('@')) return 'a source route within a source route';
+  if (/[ <>"()]/.test(domain)) return 'the domain contains blanks, brackets or quotes';
   const outside = local.replace(/"(?:[^"\\]|\\[\s\S])*"/g, '');
   if (/[ <>"()]/.test(outside)) return 'blanks, brackets and quotes need quoting in a local part';
   return null;
