@@ -11,7 +11,7 @@ import { reply } from '../model/reply.ts';
 import { normalAddress } from '../smtp/client-address.ts';
 import { LineBreakNormaliser } from '../smtp/line-break-normaliser.ts';
 import { SMTP } from '../smtp/replies.ts';
-import type { CheckOptions } from './commands.ts';
+import type { CheckOptions } from './options.ts';
 import { configure } from './configure.ts';
 import type { PlaceOptions } from './places.ts';
 import { places } from './places.ts';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { HOME } from './places.ts';
+import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
 
 const { version } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version: string };
@@ -102,21 +103,4 @@ export function commands(): Command {
       process.exitCode = await docs(commands(), options.check, console.log);
     });
   return program;
-}
-
-/** Options that choose a client and a recipient. */
-export interface ConfigOptions {
-  readonly client?: string;
-  readonly host?: string;
-  readonly rcpt?: string;
-  readonly all?: boolean;
-}
-
-export interface CheckOptions {
-  readonly client: string;
-  readonly host?: string;
-  readonly helo: string;
-  readonly from: string;
-  readonly rcpt: readonly string[];
-  readonly json: boolean;
 }

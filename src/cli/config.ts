@@ -5,7 +5,7 @@ import type { Effective, ShownSetting } from '../control/effective.ts';
 import { SETTING_NAMES, settingNamed } from '../control/settings.ts';
 import type { SettingName } from '../control/settings.ts';
 import { didYouMean } from '../control/suggest.ts';
-import type { ConfigOptions } from './commands.ts';
+import type { ConfigOptions } from './options.ts';
 import { configure } from './configure.ts';
 import type { PlaceOptions } from './places.ts';
 import { places } from './places.ts';

@@ -1,7 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { configure } from './configure.ts';
 import { explain } from './explain.ts';
 import type { PlaceOptions } from './places.ts';
 import { places, storeFile } from './places.ts';
+
+/** What `explain` gives when nothing is found. */
+const NOT_FOUND = 1;
+/** How long a record takes to the store at the most, when nothing is wrong; milliseconds. */
+const ON_ITS_WAY_MS = 800;
 
 /** `postern explain`: finds the store of the configuration and looks there. */
 export async function explainCommand(

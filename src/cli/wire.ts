@@ -5,7 +5,7 @@ import type { Resolver } from '../dns/resolver.ts';
 import { createResolver } from '../dns/resolver.ts';
 import type { Router } from '../model/delivery.ts';
 import type { Journal } from '../model/record.ts';
-import type { GatewayParts } from '../pipeline/gateway.ts';
+import type { GatewayParts } from '../pipeline/parts.ts';
 import { Gateway } from '../pipeline/gateway.ts';
 import { PLUGINS } from '../plugins/list.ts';
 import { holdMessage } from '../quarantine/hold.ts';

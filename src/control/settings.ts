@@ -275,8 +275,7 @@ export const SETTINGS = {
     line,
     '',
     'smtp',
-    'PEM file with certificate chain (and key, as servercert.pem of qmail). Without it, no STARTTLS. Read again when it changes.',
-    ['servercert'],
+    'PEM file with certificate chain (and key, as servercert.pem of qmail). Without it, no STARTTLS. qmail’s own is servercert.pem. Read again when it changes.',
   ),
   tlskey: file(line, '', 'smtp', 'PEM file with the private key; default the file `tlscert`.'),
 

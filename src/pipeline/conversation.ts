@@ -12,32 +12,28 @@ import type { Stage } from '../model/stage.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
 import { decide } from '../policy/decide.ts';
-import type { Gateway } from './gateway.ts';
+import type { Answer } from './answer.ts';
+import type { House } from './parts.ts';
 import { policyRules } from './policy-rules.ts';
 import type { EventFacts } from './record.ts';
 import { verdictRecord } from './record.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { StageFindings } from './stage-findings.ts';
+import type { TransactionSession } from './transaction.ts';
 import { Transaction } from './transaction.ts';
 
 /** Why work is aborted. With a reason of ours: the default one costs a stack trace. */
 const GONE = 'the client is gone';
-
-/** What an edge tells its client, and the event it can be asked about. */
-export interface Answer {
-  readonly reply: Reply;
-  readonly eventId: string;
-}
 
 /**
  * One session, whatever protocol it speaks. The edge calls `connect`, then `helo`, `mail`, `rcpt`, `data` and
  * `message` in an order that its protocol allows; each gives the answer. Checks that have to ask around (DNS) begin
  * when their facts are known and are waited for when a verdict needs them, so that nobody waits twice.
  */
-export class Conversation {
+export class Conversation implements TransactionSession {
   readonly id: string;
-  readonly gateway: Gateway;
+  readonly gateway: House;
   readonly configuration: Configuration;
   readonly settings: Effective;
   readonly stages: StageTable;
@@ -52,7 +48,7 @@ export class Conversation {
   #events = 0;
   #gone = false;
 
-  constructor(gateway: Gateway, configuration: Configuration, client: Client | null) {
+  constructor(gateway: House, configuration: Configuration, client: Client | null) {
     this.gateway = gateway;
     this.configuration = configuration;
     this.client = client;

@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Configuration } from '../control/configuration.ts';
+import type { Effective } from '../control/effective.ts';
 import type { HeaderFields } from '../mail/header.ts';
 import { fieldValue, firstField, headerFields } from '../mail/header.ts';
 import { receivedField } from '../mail/received.ts';
@@ -11,15 +13,18 @@ import type { Message, MessageFacts } from '../model/message.ts';
 import { TIERS } from '../model/plugin.ts';
 import type { EventName, RecordedRecipient } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
-import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
+import type { Client, DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
-import type { Answer, Conversation } from './conversation.ts';
 import { addedHeaders } from './added-headers.ts';
+import type { Answer } from './answer.ts';
+import type { House } from './parts.ts';
 import type { AcceptedRecipient } from './recipients.ts';
 import { meantRecipient } from './recipients.ts';
+import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
 import { REPLIES } from './replies.ts';
+import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
 import { settle } from './settle.ts';
 import { StageFindings } from './stage-findings.ts';
@@ -54,19 +59,36 @@ const BROKEN_HOP: HopAnswer = { kind: 'failed', reply: REPLIES.broken, hop: 'non
 const FAULT_RULE = 'FAULT';
 const HOP_REFUSED_RULE = 'NEXT_HOP_REFUSED';
 
+/** What a transaction needs of the session that it belongs to. */
+export interface TransactionSession {
+  readonly gateway: House;
+  readonly configuration: Configuration;
+  readonly settings: Effective;
+  readonly stages: StageTable;
+  readonly client: Client | null;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+  now(): number;
+  /** Findings at connect and HELO; and what to wait for until they are complete, null for nothing. */
+  sessionFindings(): RecordedFinding[];
+  pendingSession(): Promise<unknown> | null;
+  judge(findings: readonly RecordedFinding[], effective: Effective): Verdict;
+  record(event: EventFacts): void;
+}
+
 /** Between MAIL and the answer to the final dot. */
 export class Transaction {
   readonly id: string;
   readonly facts: MailFacts;
   readonly startedAt: number;
   findings = new StageFindings();
-  readonly #conversation: Conversation;
+  readonly #conversation: TransactionSession;
   readonly #accepted: AcceptedRecipient[] = [];
   readonly #deliveries = new Map<string, OpenDelivery>();
   #attempts = 0;
   #over = false;
 
-  constructor(conversation: Conversation, facts: MailFacts, id: string) {
+  constructor(conversation: TransactionSession, facts: MailFacts, id: string) {
     this.#conversation = conversation;
     this.facts = facts;
     this.id = id;

@@ -6,7 +6,8 @@ import type { SpoolLimits } from '../mail/message-writer.ts';
 import type { Reply } from '../model/reply.ts';
 import { reply } from '../model/reply.ts';
 import type { Tls } from '../model/session.ts';
-import type { Answer, Conversation } from '../pipeline/conversation.ts';
+import type { Answer } from '../pipeline/answer.ts';
+import type { Conversation } from '../pipeline/conversation.ts';
 import type { Command, Verb } from './command.ts';
 import { parseCommand, VERBS } from './command.ts';
 import { MessageReception } from './message-reception.ts';
@@ -335,6 +336,8 @@ export class SmtpSession {
 
   /** The client has all its answers and hears a last one: nothing to linger for. */
   #quit(): void {
+    // Closing over what it has sent behind QUIT would cost it the answers that are still on their way.
+    if (this.#input !== null) return this.#end(SMTP.bye(this.#greeting()));
     const last = this.#output + renderReply(SMTP.bye(this.#greeting()), this.#settings.replies, null);
     this.#output = '';
     this.#over = true;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configCheck, configOrigin, configShow } from '../../src/cli/config.ts';
-import type { ConfigOptions } from '../../src/cli/commands.ts';
+import type { ConfigOptions } from '../../src/cli/options.ts';
 import type { ControlFiles } from '../support/gateway.ts';
 import { controlFolder, postern } from '../support/gateway.ts';
 
