@@ -22,9 +22,15 @@ export async function explainCommand(
     return 2;
   }
   const limit = /^[0-9]{1,4}$/.test(options.limit) ? Math.max(1, Number(options.limit)) : 20;
-  return explain(
-    id,
-    { store: storeFile(where, configuration.site.values), json: options.json, limit },
-    print,
-  );
+  const wanted = { store: storeFile(where, configuration.site.values), json: options.json, limit };
+  const lines: string[] = [];
+  let code = await explain(id, wanted, line => lines.push(line));
+  if (code === NOT_FOUND) {
+    // A record travels in company: one of this very moment may still be on its way to the store.
+    await sleep(ON_ITS_WAY_MS);
+    lines.length = 0;
+    code = await explain(id, wanted, line => lines.push(line));
+  }
+  for (const line of lines) print(line);
+  return code;
 }

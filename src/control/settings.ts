@@ -275,7 +275,7 @@ export const SETTINGS = {
     line,
     '',
     'smtp',
-    'PEM file with certificate chain (and key, as servercert.pem of qmail). Without it, no STARTTLS. qmail’s own is servercert.pem. Read again when it changes.',
+    'PEM file with the certificate chain, and the key unless `tlskey` names one; qmail’s is `servercert.pem`. Without it, no STARTTLS. Read again when it changes.',
   ),
   tlskey: file(line, '', 'smtp', 'PEM file with the private key; default the file `tlscert`.'),
 
