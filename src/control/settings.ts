@@ -161,7 +161,7 @@ export const SETTINGS = {
     0,
     ['GREETDELAY', 'SMTPD_GREETDELAY'],
     'smtp',
-    'Wait before the banner, to see who talks first. 0: no wait, and only what came with the connection counts.',
+    'Wait before the banner, to see who talks first. 0: no wait, and no test.',
   ),
   timeoutsmtpd: client(
     classicInt('seconds'),

@@ -53,7 +53,11 @@ export class Listener {
       draining: () => this.#draining,
       ended: session => this.#ended(session),
     };
-    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, socket => this.#accepted(socket));
+    this.#server = createServer(
+      // Half open: who has sent all and hung up (`printf … | nc -N`) still hears the answers, as with qmail-smtpd.
+      { noDelay: true, pauseOnConnect: true, allowHalfOpen: true },
+      socket => this.#accepted(socket),
+    );
     this.#ticker = setInterval(() => this.#tick(), 1000);
     this.#ticker.unref();
   }

@@ -58,6 +58,8 @@ export class SmtpSession {
   #errors = 0;
   #messages = 0;
   #greeted = false;
+  /** The client sends no more, but may still listen. */
+  #sentAll = false;
 
   constructor(socket: Socket, conversation: Conversation, around: SessionSurroundings) {
     this.#socket = socket;
@@ -70,6 +72,7 @@ export class SmtpSession {
   start(early: Buffer): void {
     this.#attach(this.#socket);
     if (early.length > 0) this.#input = early;
+    this.#sentAll = this.#socket.readableEnded;
     const refusal = this.conversation.connect(early.length);
     this.#wait(refusal, answer => {
       if (answer !== null)
@@ -115,6 +118,10 @@ export class SmtpSession {
   #attach(socket: Socket): void {
     socket.setTimeout(this.#idleMs);
     socket.on('data', chunk => this.#received(chunk));
+    socket.on('end', () => {
+      this.#sentAll = true;
+      if (!this.#busy) this.#pump();
+    });
     socket.on('drain', () => {
       if (!this.#busy || (this.#input?.length ?? 0) <= MAX_WAITING_INPUT) this.#listen();
     });
@@ -156,7 +163,9 @@ export class SmtpSession {
       if (this.#reception !== null) this.#takeData(this.#reception);
       else if (!this.#takeLine()) break;
     }
-    if (!this.#busy) this.#flush();
+    if (this.#busy) return;
+    this.#flush();
+    if (this.#sentAll && !this.#over) this.#close();
   }
 
   /** False when no whole line is there. */
@@ -246,9 +255,7 @@ export class SmtpSession {
       );
       return this.#say(answer.reply, answer.eventId);
     }
-    this.#wait(this.conversation.mail(path.address, parameters), answer =>
-      this.#say(answer.reply, answer.eventId),
-    );
+    this.#wait(this.conversation.mail(path.address, parameters), answer => this.#sayShortly(answer));
   }
 
   #rcpt(argument: string): void {
@@ -261,7 +268,7 @@ export class SmtpSession {
     if (path.parameters.length > 0)
       return this.#say(reply(555, '5.5.4', 'RCPT takes no parameters here (#5.5.4)'));
     if (!transaction.facts.parameters.smtputf8 && needsUtf8(path.address)) return this.#say(SMTP.needsUtf8);
-    this.#wait(this.conversation.rcpt(path.address), answer => this.#say(answer.reply, answer.eventId));
+    this.#wait(this.conversation.rcpt(path.address), answer => this.#sayShortly(answer));
   }
 
   #data(): void {
@@ -374,9 +381,7 @@ export class SmtpSession {
 
   #say(answer: Reply, eventId: string | null = null): void {
     if (this.#over) return;
-    const showId =
-      eventId !== null && (answer.code >= 400 || (answer.lines[0] === 'ok' && answer.enhanced === '2.0.0'));
-    this.#output += renderReply(answer, this.#settings.replies, showId ? eventId : null);
+    this.#output += renderReply(answer, this.#settings.replies, eventId);
     if (
       answer.code >= 500 &&
       this.#settings.harderrors > 0 &&
@@ -386,6 +391,11 @@ export class SmtpSession {
       this.#output += renderReply(SMTP.tooManyErrors, this.#settings.replies, null);
       this.#close();
     } else if (answer.close) this.#close();
+  }
+
+  /** An answer on the way to a message: an id belongs to a refusal, and to the end of the message. */
+  #sayShortly({ reply: said, eventId }: Answer): void {
+    this.#say(said, said.code >= 400 ? eventId : null);
   }
 
   #end(answer: Reply, eventId: string | null = null): void {
