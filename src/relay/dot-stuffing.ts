@@ -33,6 +33,15 @@ export class DotStuffer {
         const byte = piece[at++] as number;
         if (byte === DOT && last === LF && before === CR) {
           out[to++] = DOT;
+          // Lines of a single dot come in crowds.
+          while (at + 2 < end && piece[at] === CR && piece[at + 1] === LF && piece[at + 2] === DOT) {
+            out[to] = DOT;
+            out[to + 1] = CR;
+            out[to + 2] = LF;
+            out[to + 3] = DOT;
+            to += 4;
+            at += 3;
+          }
           stop = Math.min(end, at + QUIET);
         }
         out[to++] = byte;

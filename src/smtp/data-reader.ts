@@ -73,7 +73,25 @@ export class DataReader {
       }
       const byte = chunk[at] as number;
       if (state === START) {
-        if (byte === DOT) {
+        // Lines that are nothing but a dot, one after the other: dear in any byte loop, so sent by those who want that.
+        const from = at;
+        while (
+          at + 3 < length &&
+          chunk[at] === DOT &&
+          chunk[at + 1] === DOT &&
+          chunk[at + 2] === CR &&
+          chunk[at + 3] === LF
+        ) {
+          chunk[to] = DOT;
+          chunk[to + 1] = CR;
+          chunk[to + 2] = LF;
+          to += 3;
+          at += 4;
+        }
+        if (at > from) {
+          this.lines += (at - from) / 4;
+          this.dotLines = true;
+        } else if (byte === DOT) {
           state = AFTER_DOT;
           at++;
         } else state = MID;

@@ -8,7 +8,8 @@ test('CPU and memory of a program are those of all its processes', async () => {
   const folder = temporaryFolder('test');
   const burn = 'const end = process.cpuUsage().user + 2e5; while (process.cpuUsage().user < end);';
   const child = `${burn} const held = Buffer.alloc(64 << 20, 1); setInterval(() => held, 1e6);`;
-  const parent = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(child)}]); setInterval(() => {}, 1e6)`;
+  const parent = `const child = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(child)}]);
+    process.on('SIGTERM', () => { child.kill('SIGKILL'); process.exit(0); }); setInterval(() => {}, 1e6)`;
   const program = await startProgram(process.execPath, ['-e', parent], join(folder, 'log'));
   const before = program.residentBytes();
   await waitFor('the CPU time of the child', () => program.cpuSeconds() >= 0.2);
