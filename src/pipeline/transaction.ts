@@ -7,7 +7,7 @@ import { receivedField } from '../mail/received.ts';
 import { forgedTrustHeaders, withoutCuts } from '../mail/trust-headers.ts';
 import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
-import type { Delivery, HopAnswer } from '../model/delivery.ts';
+import type { HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
 import { TIERS } from '../model/plugin.ts';
@@ -18,6 +18,7 @@ import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
 import { addedHeaders } from './added-headers.ts';
 import type { Answer } from './answer.ts';
+import { BROKEN_HOP, Deliveries, FAULT_RULE, faultFinding } from './deliveries.ts';
 import type { House } from './parts.ts';
 import type { AcceptedRecipient } from './recipients.ts';
 import { meantRecipient } from './recipients.ts';
@@ -29,13 +30,6 @@ import { skippedTier } from './run-stage.ts';
 import { settle } from './settle.ts';
 import { StageFindings } from './stage-findings.ts';
 
-/** A next hop that has been asked about recipients of this transaction. */
-interface OpenDelivery {
-  delivery: Delivery;
-  /** Indexes into the accepted recipients, in the order the hop accepted them. */
-  readonly recipients: number[];
-}
-
 /** What came of a message: the event, what to say, and what each recipient's hop said. */
 interface Outcome {
   readonly event: EventName;
@@ -45,18 +39,6 @@ interface Outcome {
   readonly answers: readonly (HopAnswer | null)[] | null;
 }
 
-/** What a next hop said to a recipient. `fault`: why it could not be asked. */
-interface Asked {
-  readonly open: OpenDelivery | null;
-  readonly answer: HopAnswer;
-  readonly fault: RecordedFinding | null;
-}
-
-/** Stands for the answer of a hop that could not be asked because of a fault of ours. */
-const BROKEN_HOP: HopAnswer = { kind: 'failed', reply: REPLIES.broken, hop: 'none' };
-
-/** Rule of what failed on our side, for the record. */
-const FAULT_RULE = 'FAULT';
 const HOP_REFUSED_RULE = 'NEXT_HOP_REFUSED';
 
 /** What a transaction needs of the session that it belongs to. */
@@ -84,15 +66,20 @@ export class Transaction {
   findings = new StageFindings();
   readonly #conversation: TransactionSession;
   readonly #accepted: AcceptedRecipient[] = [];
-  readonly #deliveries = new Map<string, OpenDelivery>();
+  readonly #deliveries: Deliveries;
   #attempts = 0;
-  #over = false;
 
   constructor(conversation: TransactionSession, facts: MailFacts, id: string) {
     this.#conversation = conversation;
     this.facts = facts;
     this.id = id;
     this.startedAt = conversation.now();
+    const { configuration, gateway } = conversation;
+    this.#deliveries = new Deliveries(
+      recipient => gateway.parts.router(configuration).route(recipient),
+      { sender: facts.sender, parameters: facts.parameters, eventId: id },
+      found => this.findings.add([found]),
+    );
   }
 
   /** Recipients accepted so far. */
@@ -147,17 +134,12 @@ export class Transaction {
     }
     const suffix = settings.values.relayclient;
     const forwarded = suffix ? address(recipient.text + suffix) : recipient;
-    const asked = await this.#ask(forwarded);
-    if (this.#over) {
-      asked.open?.delivery.abort();
-      return { reply: REPLIES.broken, eventId: this.id };
-    }
-    const { open, answer } = asked;
-    if (asked.fault !== null) own.push(asked.fault);
-    if (open === null || answer.kind !== 'accepted') {
+    const { answer, fault } = await this.#deliveries.ask(forwarded, this.#accepted.length);
+    if (this.#deliveries.over) return { reply: REPLIES.broken, eventId: this.id };
+    if (fault !== null) own.push(fault);
+    if (answer.kind !== 'accepted') {
       return this.#refuseRecipient(recipient, startedAt, [...before, ...own], effective, verdict, answer);
     }
-    open.recipients.push(this.#accepted.length);
     this.#accepted.push({ recipient, forwarded, effective, verdict, findings: own, answer });
     if (verdict.kind === 'continue') await this.#wait(verdict.delaySeconds);
     return { reply: REPLIES.recipientOk, eventId: this.id };
@@ -177,7 +159,7 @@ export class Transaction {
     const header = headerFields(received.header, headerfields);
     const about = { message: received, messageId: messageIdOf(header) };
     const outcome = await within(datatime, this.#settled(received, header)).catch((error: unknown) => {
-      this.findings.add([fault('message', error)]);
+      this.findings.add([faultFinding('message', error)]);
       return this.#refused(REPLIES.broken, FAULT_RULE);
     });
     if (outcome !== 'late') return this.#finish(outcome, about);
@@ -199,27 +181,7 @@ export class Transaction {
 
   /** Ends the transaction; no hop delivers anything after this. */
   abort(): void {
-    this.#over = true;
-    for (const { delivery } of this.#deliveries.values()) delivery.abort();
-    this.#deliveries.clear();
-  }
-
-  /** Asks the next hop of a recipient. Never rejects: a hop that throws counts as one that could not say. */
-  async #ask(recipient: Address): Promise<Asked> {
-    const { configuration, gateway } = this.#conversation;
-    let open: OpenDelivery | null = null;
-    try {
-      const next = gateway.parts.router(configuration).route(recipient);
-      open = this.#deliveries.get(next.key) ?? null;
-      if (open === null) {
-        const { sender, parameters } = this.facts;
-        open = { delivery: next.open({ sender, parameters, eventId: this.id }), recipients: [] };
-        this.#deliveries.set(next.key, open);
-      }
-      return { open, answer: await open.delivery.addRecipient(recipient), fault: null };
-    } catch (error) {
-      return { open, answer: BROKEN_HOP, fault: fault('rcpt', error) };
-    }
+    this.#deliveries.abort();
   }
 
   /** Waits; ends early, without an error, when the client is gone. */
@@ -282,10 +244,13 @@ export class Transaction {
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
     if (!(await this.#hold(heldBack, heldRule ?? 'HELD', this.id, added, message)))
       return { ...notHeld, rule: heldRule };
-    const sent = await Promise.all(
-      [...this.#deliveries.values()].map(open => this.#send(open, passes, added, message)),
+    const sent = await this.#deliveries.send(
+      i => this.#accepted[i]?.forwarded ?? null,
+      passes,
+      added,
+      message,
     );
-    for (const part of sent) for (const [i, answer] of part) answers[i] = answer;
+    for (const [i, answer] of sent) answers[i] = answer;
     const passing = [...answers.keys()].filter(passes);
     // Nobody is promised anything that no hop has promised.
     const settlement = settle(passing.map(i => answers[i] ?? BROKEN_HOP));
@@ -313,7 +278,7 @@ export class Transaction {
     message: Message,
   ): Promise<boolean> {
     if (indexes.length === 0) return true;
-    if (this.#over) return false;
+    if (this.#deliveries.over) return false;
     const { client, gateway } = this.#conversation;
     const recipients = indexes.map(i => (this.#accepted[i] as AcceptedRecipient).recipient);
     const helo = this.facts.helo?.name ?? null;
@@ -330,49 +295,8 @@ export class Transaction {
       await gateway.parts.hold(held, added, message);
       return true;
     } catch (error) {
-      this.findings.add([fault('message', error)]);
+      this.findings.add([faultFinding('message', error)]);
       return false;
-    }
-  }
-
-  /** Sends to those of a hop's recipients that pass; when some do not, the transaction with the hop begins anew. */
-  async #send(
-    open: OpenDelivery,
-    passes: (i: number) => boolean,
-    added: Buffer,
-    message: Message,
-  ): Promise<[number, HopAnswer][]> {
-    const wanted = open.recipients.filter(passes);
-    const said: [number, HopAnswer][] = [];
-    if (wanted.length < open.recipients.length) {
-      open.delivery.abort();
-      this.#deliveries.forEach((other, key) => other === open && this.#deliveries.delete(key));
-    }
-    let asked: OpenDelivery | null = open;
-    let accepted = wanted;
-    if (wanted.length < open.recipients.length) {
-      asked = null;
-      accepted = [];
-      for (const i of wanted) {
-        if (this.#over) return said;
-        const answer = await this.#ask((this.#accepted[i] as AcceptedRecipient).forwarded);
-        if (answer.fault !== null) this.findings.add([answer.fault]);
-        if (answer.answer.kind === 'accepted') accepted.push(i);
-        else said.push([i, answer.answer]);
-        asked = answer.open;
-      }
-    }
-    // Given up meanwhile: the message may be gone, and nobody waits for an answer.
-    if (this.#over || asked === null || accepted.length === 0) {
-      asked?.delivery.abort();
-      return said;
-    }
-    try {
-      const answers = await asked.delivery.send(added, message);
-      return [...said, ...accepted.map((i, n): [number, HopAnswer] => [i, answers[n] ?? BROKEN_HOP])];
-    } catch (error) {
-      this.findings.add([fault('message', error)]);
-      return [...said, ...accepted.map((i): [number, HopAnswer] => [i, BROKEN_HOP])];
     }
   }
 
@@ -450,12 +374,6 @@ function refusalOfAll(verdicts: readonly Verdict[]): { rule: string; reply: Repl
     if (chosen === null || (chosen.kind === 'reject' && verdict.kind === 'defer')) chosen = verdict;
   }
   return chosen;
-}
-
-/** A fault of ours as it stands in the record; it changes no verdict. */
-function fault(stage: 'rcpt' | 'message', error: unknown): RecordedFinding {
-  const detail = error instanceof Error ? error.message : String(error);
-  return { rule: FAULT_RULE, state: 'error', detail, stage, plugin: 'edge', ms: 0 };
 }
 
 function ruleOf(verdict: Verdict | undefined): string | null {
