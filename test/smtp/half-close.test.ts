@@ -7,7 +7,9 @@ import { listening } from './listening.ts';
 function sendAll(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let heard = '';
-    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => socket.end(text, 'latin1'));
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () =>
+      socket.end(text, 'latin1'),
+    );
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       heard += chunk;
