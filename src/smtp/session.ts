@@ -332,8 +332,12 @@ export class SmtpSession {
     // `busy` keeps the idle limit away, so the handshake has one of its own.
     const late = setTimeout(() => secure.destroy(), Math.min(HANDSHAKE_MS, this.#idleMs));
     secure.once('close', () => clearTimeout(late));
+    // Who hangs up in the handshake can hear nothing more; half open, the socket would stay and count.
+    const gone = () => secure.destroy();
+    secure.once('end', gone);
     secure.once('secure', () => {
       clearTimeout(late);
+      secure.off('end', gone);
       this.conversation.startedTls(negotiated(secure));
       this.#greeted = false;
       this.#busy = false;

@@ -202,6 +202,16 @@ describe('STARTTLS', async () => {
     await gone(made);
   });
 
+  test('hung up where the handshake should come: ended at once, not at the time limit', async t => {
+    const made = await listening(t, { secureContext });
+    const client = await start(made);
+    assert.match(await client.ask('STARTTLS'), /^220 /);
+    const before = performance.now();
+    client.socket.end();
+    await gone(made);
+    assert.ok(performance.now() - before < 15_000, 'the limit for a handshake is 30 s');
+  });
+
   test('garbage in place of a handshake: ended', async t => {
     const made = await listening(t, { secureContext });
     const client = await start(made);
