@@ -225,6 +225,42 @@ export const SETTINGS = {
     'headers',
     'Header fields allowed; more is the rule HEADER_TOO_BIG.',
   ),
+  mimedepth: file(
+    int('levels', 1, 1000),
+    64,
+    'mime',
+    'How deep entities may be nested; deeper is the rule MIME_DEPTH.',
+  ),
+  mimeparts: file(
+    int('parts', 1, 100_000),
+    2000,
+    'mime',
+    'Parts of a message that are taken apart; more is the rule MIME_PARTS.',
+  ),
+  archivedepth: file(
+    int('levels', 0, 100),
+    8,
+    'archives',
+    'How deep archives in archives are opened; deeper is the rule ARCHIVE_LIMIT, as with the three below.',
+  ),
+  archiveentries: file(
+    int('entries', 1, 1_000_000),
+    5000,
+    'archives',
+    'Entries looked at in all archives of a message together.',
+  ),
+  archivebytes: file(
+    int('bytes', 0, 16 * 1024 * MiB),
+    200 * MiB,
+    'archives',
+    'Bytes unpacked from all archives of a message together.',
+  ),
+  archiveratio: file(
+    int('to one', 1, 1_000_000),
+    200,
+    'archives',
+    'How many times its packed size an entry may unpack to.',
+  ),
   maxhops: file(
     int('hops', 1, 1000),
     50,

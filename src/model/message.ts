@@ -1,3 +1,4 @@
+import type { MimeFacts } from './mime.ts';
 import type { DataFacts } from './session.ts';
 
 /**
@@ -28,4 +29,6 @@ export interface Message {
 /** What is known when the `message` checks run. */
 export interface MessageFacts extends DataFacts {
   readonly message: Message;
+  /** The message taken apart: done for the first who asks, a promise when it takes longer. Rejects when it could not be read. */
+  mime(): MimeFacts | Promise<MimeFacts>;
 }

@@ -5,7 +5,7 @@ import type { RecordedFinding } from '../model/finding.ts';
 import type { Message } from '../model/message.ts';
 import type { StageFacts } from '../model/plugin.ts';
 import { TIERS } from '../model/plugin.ts';
-import type { EventName } from '../model/record.ts';
+import type { EventName, VerdictRecord } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
 import type { Client, Helo, HeloFacts, MailFacts, MailParameters, Tls } from '../model/session.ts';
 import type { Stage } from '../model/stage.ts';
@@ -213,9 +213,18 @@ export class Conversation implements TransactionSession {
     return decide(findings, policyRules(effective, this.gateway.deferring));
   }
 
+  draft(event: EventFacts): VerdictRecord {
+    return verdictRecord(
+      this.#facts,
+      this.gateway.parts.edge,
+      this.configuration.generation,
+      event,
+      this.now(),
+    );
+  }
+
   record(event: EventFacts): void {
-    const { edge, journal } = this.gateway.parts;
-    journal.write(verdictRecord(this.#facts, edge, this.configuration.generation, event, this.now()));
+    this.gateway.parts.journal.write(this.draft(event));
   }
 
   /** Ids of events begin with the session's, which is how a session's events are found. */

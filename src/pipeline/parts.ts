@@ -2,19 +2,29 @@ import type { Configuration } from '../control/configuration.ts';
 import type { Address } from '../model/address.ts';
 import type { Router } from '../model/delivery.ts';
 import type { Message } from '../model/message.ts';
-import type { Journal } from '../model/record.ts';
-import type { Client } from '../model/session.ts';
+import type { Journal, VerdictRecord } from '../model/record.ts';
+import type { MailParameters } from '../model/session.ts';
 import type { AnyPlugin, Services, StageTable } from './run-stage.ts';
+
+/** A recipient whose copy is held. */
+export interface HeldRecipient {
+  readonly address: Address;
+  /** What the next hop is asked for: with the suffix of RELAYCLIENT. */
+  readonly forwarded: Address;
+  /** The rule that decided. */
+  readonly rule: string;
+  /** What the policy said: the refused are held when others got the message, because the client has one answer. */
+  readonly verdict: 'quarantine' | 'reject' | 'defer' | 'hop-refused';
+}
 
 /** A copy of a message that goes to the quarantine. */
 export interface Held {
   readonly id: string;
   readonly sender: Address | null;
-  readonly recipients: readonly Address[];
-  readonly rule: string;
-  readonly client: Client | null;
-  readonly helo: string | null;
-  readonly time: number;
+  readonly parameters: MailParameters;
+  readonly recipients: readonly HeldRecipient[];
+  /** What is known of the message at this moment; the reply and the other hops' answers are not. */
+  readonly record: VerdictRecord;
 }
 
 /** What the pipeline needs from outside; the entry points wire it. */
@@ -29,6 +39,8 @@ export interface GatewayParts {
   readonly journal: Journal;
   /** Stores durably, or rejects. `added` is our header block. */
   hold(held: Held, added: Buffer, message: Message): Promise<void>;
+  /** Why no more mail can be stored at present (disk low), or null. Asked before DATA. */
+  storageTrouble(): string | null;
   /** Ids of sessions and events: short, unique, in order of time. */
   newId(): string;
   /** True for the addresses of this host. */

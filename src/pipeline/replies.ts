@@ -9,4 +9,5 @@ export const REPLIES = {
   broken: reply(451, '4.3.0', 'temporary failure on our side, try again later (#4.3.0)'),
   tooSlow: reply(451, '4.4.2', 'checks and delivery took too long, try again later (#4.4.2)'),
   quarantineFailed: reply(451, '4.3.0', 'the message could not be stored, try again later (#4.3.0)'),
+  storageLow: reply(452, '4.3.1', 'not enough room to store mail, try again later (#4.3.1)'),
 } as const;

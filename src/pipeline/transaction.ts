@@ -9,11 +9,13 @@ import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
 import type { HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
+import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
+import type { MimeLimits } from '../model/mime.ts';
 import { TIERS } from '../model/plugin.ts';
-import type { EventName, RecordedRecipient } from '../model/record.ts';
+import type { EventName, RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
-import type { Client, DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
+import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
 import { addedHeaders } from './added-headers.ts';
@@ -39,6 +41,12 @@ interface Outcome {
   readonly answers: readonly (HopAnswer | null)[] | null;
 }
 
+/** A message, and what is known of it before any check. */
+interface MessageAbout {
+  readonly message: Message;
+  readonly messageId: string | null;
+}
+
 const HOP_REFUSED_RULE = 'NEXT_HOP_REFUSED';
 
 /** What a transaction needs of the session that it belongs to. */
@@ -47,7 +55,6 @@ export interface TransactionSession {
   readonly configuration: Configuration;
   readonly settings: Effective;
   readonly stages: StageTable;
-  readonly client: Client | null;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
   now(): number;
@@ -55,6 +62,8 @@ export interface TransactionSession {
   sessionFindings(): RecordedFinding[];
   pendingSession(): Promise<unknown> | null;
   judge(findings: readonly RecordedFinding[], effective: Effective): Verdict;
+  /** The record that `event` would leave. */
+  draft(event: EventFacts): VerdictRecord;
   record(event: EventFacts): void;
 }
 
@@ -171,12 +180,27 @@ export class Transaction {
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
     const forged = forgedTrustHeaders(header, this.#conversation.settings.values.me);
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
-    await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message });
+    const mime = once(() => readMime(message, this.#mimeLimits(), this.#conversation.signal));
+    await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
     const verdicts = this.#verdicts();
     const refusal = refusalOfAll(verdicts);
     return refusal === null
-      ? this.#deliver(message, verdicts)
+      ? this.#deliver({ message, messageId: messageIdOf(header) }, verdicts)
       : this.#refused(refusal.reply, refusal.rule, verdicts);
+  }
+
+  #mimeLimits(): MimeLimits {
+    const { values } = this.#conversation.settings;
+    return {
+      depth: values.mimedepth,
+      parts: values.mimeparts,
+      headerBytes: values.headerbytes,
+      headerFields: values.headerfields,
+      archiveDepth: values.archivedepth,
+      archiveEntries: values.archiveentries,
+      archiveBytes: values.archivebytes,
+      archiveRatio: values.archiveratio,
+    };
   }
 
   /** Ends the transaction; no hop delivers anything after this. */
@@ -233,7 +257,8 @@ export class Transaction {
     );
   }
 
-  async #deliver(message: Message, verdicts: readonly Verdict[]): Promise<Outcome> {
+  async #deliver(about: MessageAbout, verdicts: readonly Verdict[]): Promise<Outcome> {
+    const { message } = about;
     const { settings } = this.#conversation;
     const answers: (HopAnswer | null)[] = this.#accepted.map(() => null);
     const passes = (i: number) => verdicts[i]?.kind === 'continue';
@@ -242,7 +267,7 @@ export class Transaction {
     const notHeld = { event: 'message-refused', reply: REPLIES.quarantineFailed, verdicts, answers } as const;
     // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
-    if (!(await this.#hold(heldBack, heldRule ?? 'HELD', this.id, added, message)))
+    if (!(await this.#hold(heldBack, heldRule ?? 'HELD', this.id, verdicts, added, about)))
       return { ...notHeld, rule: heldRule };
     const sent = await this.#deliveries.send(
       i => this.#accepted[i]?.forwarded ?? null,
@@ -260,7 +285,7 @@ export class Transaction {
       return { ...hopRefused, reply: settlement.reply };
     // Some hops said yes, or a copy is held: those that said no cannot be told to the client any more.
     const refused = settlement.kind === 'refused' ? passing : settlement.hold.map(n => passing[n] as number);
-    if (!(await this.#hold(refused, HOP_REFUSED_RULE, `${this.id}.refused`, added, message)))
+    if (!(await this.#hold(refused, HOP_REFUSED_RULE, `${this.id}.refused`, verdicts, added, about)))
       return { ...notHeld, rule: null };
     const shared = { reply: REPLIES.ok, verdicts, answers };
     if (heldBack.length + refused.length > 0)
@@ -274,25 +299,36 @@ export class Transaction {
     indexes: readonly number[],
     rule: string,
     id: string,
+    verdicts: readonly Verdict[],
     added: Buffer,
-    message: Message,
+    about: MessageAbout,
   ): Promise<boolean> {
+    const { message } = about;
     if (indexes.length === 0) return true;
     if (this.#deliveries.over) return false;
-    const { client, gateway } = this.#conversation;
-    const recipients = indexes.map(i => (this.#accepted[i] as AcceptedRecipient).recipient);
-    const helo = this.facts.helo?.name ?? null;
-    const held = {
-      id,
-      sender: this.facts.sender,
-      recipients,
-      rule,
-      client,
-      helo,
-      time: this.#conversation.now(),
-    };
+    const recipients = indexes.map(i => {
+      const { recipient, forwarded } = this.#accepted[i] as AcceptedRecipient;
+      const verdict = verdicts[i];
+      return {
+        address: recipient,
+        forwarded,
+        rule: ruleOf(verdict) ?? rule,
+        verdict:
+          verdict?.kind === 'quarantine' || (verdict && isRefusal(verdict))
+            ? verdict.kind
+            : ('hop-refused' as const),
+      };
+    });
+    const record = this.#conversation.draft(
+      this.#event({ event: 'message-held', reply: REPLIES.ok, rule, verdicts, answers: null }, about),
+    );
     try {
-      await gateway.parts.hold(held, added, message);
+      const { sender, parameters } = this.facts;
+      await this.#conversation.gateway.parts.hold(
+        { id, sender, parameters, recipients, record },
+        added,
+        message,
+      );
       return true;
     } catch (error) {
       this.findings.add([faultFinding('message', error)]);
@@ -331,12 +367,14 @@ export class Transaction {
     return { reply, eventId };
   }
 
-  #finish(
-    { event, reply, rule, verdicts, answers }: Outcome,
-    about: { readonly message: Message; readonly messageId: string | null } | null,
-  ): Answer {
+  #finish(outcome: Outcome, about: MessageAbout | null): Answer {
+    this.#conversation.record(this.#event(outcome, about));
+    return { reply: outcome.reply, eventId: this.id };
+  }
+
+  #event({ event, reply, rule, verdicts, answers }: Outcome, about: MessageAbout | null): EventFacts {
     const first = verdicts[0];
-    this.#conversation.record({
+    return {
       id: this.id,
       event,
       startedAt: this.startedAt,
@@ -352,8 +390,7 @@ export class Transaction {
       size: about?.message.size ?? null,
       crc32: about ? about.message.crc32.toString(16).padStart(8, '0') : null,
       settings: this.#accepted[0]?.effective ?? this.#conversation.settings,
-    });
-    return { reply, eventId: this.id };
+    };
   }
 
   /** All findings for the record; of each recipient after the first only what was not a plain pass. */
@@ -396,4 +433,13 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T | 'late'>
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** `make` with its first answer remembered: asked twice, it does its work once. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -29,7 +29,7 @@ const delivered = ({ hops }: Rig) =>
   hops.flatMap(hop => (hop.text === null ? [] : [`${hop.hop} ${hop.recipients.join()}`]));
 
 const copies = ({ held }: Rig) =>
-  held.map(one => `${one.held.rule} ${one.held.recipients.map(r => r.text).join()}`);
+  held.map(one => `${one.held.recipients[0]?.rule} ${one.held.recipients.map(r => r.address.text).join()}`);
 
 test('a message goes on as our header block and its own bytes', async t => {
   const made = await rig(t);

@@ -142,6 +142,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
       await options.onHold?.(copy);
       held.push({ held: copy, text: added.toString('latin1') + (await textOf(message)) });
     },
+    storageTrouble: () => null,
     newId: () => `id${++ids}`,
     isOwnAddress: ip => (options.ownAddresses ?? []).includes(ip),
   });
