@@ -13,7 +13,7 @@ import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
 import { createIds } from './ids.ts';
 import type { Places } from './places.ts';
-import { quarantineFolder } from './places.ts';
+import { quarantineFolder, spoolFolder } from './places.ts';
 
 /** A gateway with everything that it needs, and what has to be told when the configuration changes. */
 export interface Wired {
@@ -83,6 +83,7 @@ export function wire(
         added,
         message,
       ),
+    spoolFolder: () => spoolFolder(where, current.site.values),
     storageTrouble: () => null,
     newId: createIds(),
     isOwnAddress: ip => own.has(ip),

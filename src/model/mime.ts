@@ -170,4 +170,6 @@ export interface MimeLimits {
   readonly archiveBytes: number;
   /** Unpacked to packed, of one entry. */
   readonly archiveRatio: number;
+  /** Folder for unlinked files: archives that are too large for memory. */
+  readonly spoolFolder: string;
 }

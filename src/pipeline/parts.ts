@@ -39,6 +39,8 @@ export interface GatewayParts {
   readonly journal: Journal;
   /** Stores durably, or rejects. `added` is our header block. */
   hold(held: Held, added: Buffer, message: Message): Promise<void>;
+  /** Folder for unlinked files, as of this moment. */
+  spoolFolder(): string;
   /** Why no more mail can be stored at present (disk low), or null. Asked before DATA. */
   storageTrouble(): string | null;
   /** Ids of sessions and events: short, unique, in order of time. */

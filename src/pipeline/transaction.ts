@@ -200,6 +200,7 @@ export class Transaction {
       archiveEntries: values.archiveentries,
       archiveBytes: values.archivebytes,
       archiveRatio: values.archiveratio,
+      spoolFolder: this.#conversation.gateway.parts.spoolFolder(),
     };
   }
 

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Complaints } from '../../src/control/complaints.ts';
@@ -142,6 +143,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
       await options.onHold?.(copy);
       held.push({ held: copy, text: added.toString('latin1') + (await textOf(message)) });
     },
+    spoolFolder: tmpdir,
     storageTrouble: () => null,
     newId: () => `id${++ids}`,
     isOwnAddress: ip => (options.ownAddresses ?? []).includes(ip),
