@@ -99,6 +99,23 @@ export class SpoolFile {
     }
   }
 
+  /**
+   * Up to `length` bytes from byte `at` on, fewer where the file ends; rejects with the system's error. The bytes are the
+   * caller's own.
+   */
+  async readAt(at: number, length: number): Promise<Buffer> {
+    const wanted = Math.max(0, Math.min(length, this.#size - at));
+    const buffer = Buffer.allocUnsafe(wanted);
+    for (let filled = 0; filled < wanted; ) {
+      const got = await this.#operation<number>(done =>
+        read(this.#fd, buffer, filled, wanted - filled, at + filled, done),
+      );
+      if (got === 0) throw new Error(`spool file ended at byte ${at + filled} of ${this.#size}`);
+      filled += got;
+    }
+    return buffer;
+  }
+
   /** Gives the file back. Nothing may be appended or read afterwards. */
   close(): void {
     if (this.#closed) return;

@@ -13,6 +13,13 @@ export interface PartConsumer {
   write(bytes: Buffer): void;
   /** The part is over. Never throws or rejects: what could not be read is in the answer. */
   end(): Consumed | Promise<Consumed>;
+  /**
+   * Set while written bytes wait for the disk; whoever can wait should await it before the next `write`, for what is
+   * written meanwhile waits in memory. Never rejects.
+   */
+  readonly pending?: Promise<void> | null;
+  /** The reader of the message gives up: in place of `end`, frees what is held. */
+  abandon?(): void;
 }
 
 /**
