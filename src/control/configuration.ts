@@ -76,13 +76,34 @@ export class Configuration {
     const key = entries.map(entry => entry.key).join('\n');
     let effective = byEntries.get(key);
     if (effective === undefined) {
-      const changes: Changes = new Map();
-      for (const entry of entries) recipientChanges(entry, changes, null);
-      effective = client.with(changes);
+      effective = overlay(client, entries);
       byEntries.set(key, effective);
     }
     return effective;
   }
+
+  /**
+   * One set of settings for a whole message, as simscan 1.4.1 makes it (simscan.md 5): the default record, then the
+   * sender's, then each recipient's in envelope order; each overlays what it names, so the last recipient wins.
+   */
+  forMessage(client: Effective, sender: Address | null, recipients: readonly Address[]): Effective {
+    const { simcontrol } = this;
+    if (simcontrol === null) return client;
+    const parties = [...(sender === null ? [] : [sender]), ...recipients];
+    const entries = parties.flatMap(party => simcontrol.lookup(party));
+    // The default record is the weakest for the whole message, not for each party.
+    const isDefault = (entry: SimcontrolEntry) => entry.key === '';
+    const [first] = entries.filter(isDefault);
+    const others = entries.filter(entry => !isDefault(entry));
+    // Not kept: there are as many combinations as a sender likes.
+    return overlay(client, first === undefined ? others : [first, ...others]);
+  }
+}
+
+function overlay(client: Effective, entries: readonly SimcontrolEntry[]): Effective {
+  const changes: Changes = new Map();
+  for (const entry of entries) recipientChanges(entry, changes, null);
+  return changes.size === 0 ? client : client.with(changes);
 }
 
 /** What a line of tcp.smtp sets; complains, when asked to, about values and about names that look like typing errors. */

@@ -19,6 +19,7 @@ export class Effective {
   readonly values: SettingValues;
   readonly #origins: ReadonlyMap<SettingName, Origin>;
   #changed: readonly ShownSetting[] | null = null;
+  #own: readonly ShownSetting[] | null = null;
 
   constructor(values: SettingValues, origins: ReadonlyMap<SettingName, Origin>) {
     this.values = values;
@@ -51,5 +52,11 @@ export class Effective {
       this.shown(name),
     );
     return this.#changed;
+  }
+
+  /** Of these, the recipient's own. */
+  get ownOfRecipient(): readonly ShownSetting[] {
+    this.#own ??= this.changed.filter(setting => setting.origin.layer === 'recipient');
+    return this.#own;
   }
 }

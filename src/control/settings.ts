@@ -471,6 +471,20 @@ export const SETTINGS = {
     usedBy: 'policy',
     doc: 'Rules that are recorded and do nothing; `all` for all of them but relay control (RCPTHOSTS, RELAY_PATH).',
   } as Setting<readonly string[]>,
+  recipients: file(
+    oneOf('each', 'strictest', 'last'),
+    'each',
+    'pipeline',
+    'Whose settings a message with several recipients gets: each recipient its own; the strictest verdict for all; or, as simscan has it, one set for all, in which the sender’s record applies and the last recipient wins.',
+  ),
+  quarantinemode: {
+    kind: oneOf('rule', 'refuse', 'quarantine', 'discard'),
+    builtIn: 'rule',
+    layers: EVERYWHERE,
+    variables: ['QUARANTINEMODE'],
+    usedBy: 'policy',
+    doc: 'What the rules about messages do that quarantine, reject or discard: what `actions` says for each; or all of them refuse, all quarantine and answer 250 as qmail-scanner did, or all throw away.',
+  } as Setting<'rule' | 'refuse' | 'quarantine' | 'discard'>,
   rejectscore: {
     kind: decimal('points'),
     builtIn: 0,

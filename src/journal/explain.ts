@@ -15,7 +15,7 @@ export function explainText(record: VerdictRecord): string {
     '',
     ...facts(record),
     '',
-    ...recipients(record.recipients),
+    ...recipients(record),
     ...findings(record),
     ...settings(record),
   ].join('\n');
@@ -83,9 +83,9 @@ function whatHappened(record: VerdictRecord): string {
     case 'message-refused':
       return `A message from ${from} for ${whom} was ${refused}`;
     case 'message-accepted':
-      return `A message from ${from} for ${whom} was accepted and passed on`;
+      return `A message from ${from} for ${whom} was accepted and passed on${split(record)}`;
     case 'message-held':
-      return `A message from ${from} for ${whom} was held in the quarantine${heldOf(record)}`;
+      return `A message from ${from} for ${whom} was held in the quarantine${split(record)}`;
     case 'message-discarded':
       return `A message from ${from} for ${whom} was accepted and thrown away`;
     default:
@@ -94,9 +94,12 @@ function whatHappened(record: VerdictRecord): string {
   }
 }
 
-function heldOf(record: VerdictRecord): string {
-  const held = record.recipients.filter(recipient => recipient.verdict === 'quarantine').length;
-  return held === 0 || held === record.recipients.length ? '' : ` for ${held} of them`;
+/** How many got what, when not all got the same. */
+function split(record: VerdictRecord): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of record.recipients) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  if (counts.size < 2) return '';
+  return ` (${[...counts].map(([outcome, count]) => `${count} ${printable(outcome)}`).join(', ')})`;
 }
 
 function facts(record: VerdictRecord): string[] {
@@ -129,16 +132,34 @@ function facts(record: VerdictRecord): string[] {
   return table(rows);
 }
 
-function recipients(list: readonly RecordedRecipient[]): string[] {
-  if (list.length === 0) return [];
-  const rows = list.map(recipient => [
+function recipients(record: VerdictRecord): string[] {
+  if (record.recipients.length === 0) return [];
+  const rows = record.recipients.map(recipient => [
     angle(recipient.address),
+    printable(recipient.outcome ?? '-'),
     printable(recipient.verdict),
     printable(recipient.rule ?? '-'),
     recipient.hop === null ? '-' : printable(recipient.hop),
     recipient.hopReply === null ? '-' : printable(recipient.hopReply.trimEnd()),
+    because(record, recipient),
   ]);
-  return ['Recipients', ...table([['address', 'verdict', 'rule', 'next hop', 'it said'], ...rows], '  '), ''];
+  const head = ['address', 'outcome', 'verdict', 'rule', 'next hop', 'it said', 'because'];
+  return ['Recipients', ...table([head, ...rows], '  '), ''];
+}
+
+/** What was seen that decided for this recipient, and the recipient's own settings in force. */
+function because(record: VerdictRecord, recipient: RecordedRecipient): string {
+  const finding = record.findings.find(
+    found =>
+      found.rule === recipient.rule &&
+      (found.state === 'hit' || found.state === 'error') &&
+      (found.recipients?.includes(recipient.address) ?? true),
+  );
+  const own = (recipient.settings ?? []).map(
+    ({ name, value, origin }) => `${printable(name)}=${printable(value)} (${printable(origin.place)})`,
+  );
+  const seen = finding === undefined ? [] : [printable(finding.detail ?? finding.value ?? finding.rule)];
+  return [...seen, ...own].join('; ') || '-';
 }
 
 function findings(record: VerdictRecord): string[] {
@@ -150,16 +171,21 @@ function findings(record: VerdictRecord): string[] {
     printable(finding.rule),
     printable(finding.state),
     milliseconds(finding.ms),
+    finding.recipients === undefined ? 'all' : finding.recipients.map(angle).join(' '),
     optional(finding.source),
     optional(finding.value),
     printable(finding.detail ?? '') + clientText(finding),
   ]);
-  const head = [' ', 'stage', 'rule', 'state', 'ms', 'asked for in', 'value', 'detail'];
-  return ['Findings (> decided)', ...table([head, ...rows], ''), ''];
+  const head = [' ', 'stage', 'rule', 'state', 'ms', 'for', 'asked for in', 'value', 'detail'];
+  // Most mail has one recipient, or settings that are the same for all of them.
+  const forAll = record.findings.every(finding => finding.recipients === undefined);
+  const columns = forAll ? [head, ...rows].map(row => row.toSpliced(5, 1)) : [head, ...rows];
+  return ['Findings (> decided)', ...table(columns, ''), ''];
 }
 
 function decided(record: VerdictRecord, finding: RecordedFinding): boolean {
-  return finding.rule === record.rule && (finding.state === 'hit' || finding.state === 'error');
+  if (finding.state !== 'hit' && finding.state !== 'error') return false;
+  return finding.rule === record.rule || record.recipients.some(({ rule }) => rule === finding.rule);
 }
 
 function clientText(finding: RecordedFinding): string {

@@ -30,4 +30,6 @@ export interface RecordedFinding extends Finding {
   readonly plugin: string;
   /** Milliseconds the plugin took at that stage. */
   readonly ms: number;
+  /** Addresses of those it is about, when it is not about every recipient of the message. */
+  readonly recipients?: readonly string[];
 }

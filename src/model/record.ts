@@ -16,16 +16,32 @@ export const EVENTS = {
 
 export type EventName = keyof typeof EVENTS;
 
+/**
+ * What became of a recipient's copy. `accepted` at RCPT, and the message has not come; the others say it for good. A
+ * copy that the policy refuses is `held` when other recipients got theirs: the client has one answer.
+ */
+export type RecipientOutcome = 'accepted' | 'delivered' | 'held' | 'discarded' | 'refused' | 'deferred';
+
 /** One recipient in a record. */
 export interface RecordedRecipient {
   readonly address: string;
-  /** continue, defer, reject, quarantine or discard. */
+  /** What the policy said: continue, defer, reject, quarantine or discard. */
   readonly verdict: string;
+  readonly outcome: RecipientOutcome;
   /** The rule that decided, or null when nothing did. */
   readonly rule: string | null;
   /** The hop and what it said, when it was asked. */
   readonly hop: string | null;
   readonly hopReply: string | null;
+  /** Settings of the recipient's own, from simcontrol. */
+  readonly settings?: readonly RecordedSetting[];
+}
+
+/** A setting in force that is not the shipped default: its value as text, and where it stands. */
+export interface RecordedSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly origin: Origin;
 }
 
 /**
@@ -57,8 +73,8 @@ export interface VerdictRecord {
   readonly rule: string | null;
   /** The reply as the client read it. */
   readonly reply: string;
-  /** Settings in force that are not the shipped default: name, value as text, where it stands. */
-  readonly settings: readonly { readonly name: string; readonly value: string; readonly origin: Origin }[];
+  /** Settings in force for all recipients that are not the shipped default. */
+  readonly settings: readonly RecordedSetting[];
   /** Which generation of the configuration decided. */
   readonly configuration: string;
 }

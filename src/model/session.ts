@@ -51,6 +51,8 @@ export interface MailParameters {
   readonly size: number | null;
   readonly body: '7BIT' | '8BITMIME' | null;
   readonly smtputf8: boolean;
+  /** The client wants an answer for each recipient after the message (PRDR, draft-hall-prdr-00). */
+  readonly prdr?: boolean;
 }
 
 /** ... when the `mail` checks run. */

@@ -1,16 +1,20 @@
 import type { Verdict } from '../model/verdict.ts';
 
 /**
- * Header fields that tell the next hop what the policy thought of the message: a line for each tag and the score.
- * Recipients that share a transaction share the fields, so only what holds for all of them is said.
+ * Header fields that tell whoever sorts the mail later what the policy thought of it: a line for each tag, the score,
+ * and all of it on one line that filters can look for, `X-Postern-Verdict: tag; rules=A,B; score=2.5`. Nothing for a
+ * message that nothing is said about, and for a copy that is held (`null`), whose verdict its quarantine file tells.
  */
-export function addedHeaders(verdicts: readonly Verdict[]): string {
-  const passing = verdicts.flatMap(v => (v.kind === 'continue' ? [v] : []));
-  const first = passing[0];
-  if (first === undefined) return '';
-  const tags = first.tags.filter(tag => passing.every(v => v.tags.includes(tag)));
-  const score = Math.min(...passing.map(v => v.score));
-  const lines = tags.map(tag => `X-Postern-Tag: ${tag}\r\n`);
+export function addedHeaders(verdict: Verdict | null): string {
+  if (verdict?.kind !== 'continue') return '';
+  const { tags, score } = verdict;
+  if (tags.length === 0 && score === 0) return '';
+  const words = [tags.length > 0 ? 'tag' : 'pass'];
+  // Folded: there are more rules than fit on a line.
+  if (tags.length > 0) words.push(`rules=${tags.join(',\r\n ')}`);
+  if (score !== 0) words.push(`score=${score}`);
+  const lines = [`X-Postern-Verdict: ${words.join('; ')}\r\n`];
+  for (const tag of tags) lines.push(`X-Postern-Tag: ${tag}\r\n`);
   if (score !== 0) lines.push(`X-Postern-Score: ${score}\r\n`);
   return lines.join('');
 }

@@ -4,4 +4,6 @@ import type { Reply } from '../model/reply.ts';
 export interface Answer {
   readonly reply: Reply;
   readonly eventId: string;
+  /** After a message, for a client that asked for it (PRDR): a reply for each accepted recipient, in their order. */
+  readonly each?: readonly Reply[];
 }

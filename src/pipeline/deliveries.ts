@@ -11,7 +11,7 @@ export const FAULT_RULE = 'FAULT';
 export const BROKEN_HOP: HopAnswer = { kind: 'failed', reply: REPLIES.broken, hop: 'none' };
 
 /** A fault of ours as it stands in the record; it changes no verdict. */
-export function faultFinding(stage: 'rcpt' | 'message', error: unknown): RecordedFinding {
+export function faultFinding(stage: 'rcpt' | 'data' | 'message', error: unknown): RecordedFinding {
   const detail = error instanceof Error ? error.message : String(error);
   return { rule: FAULT_RULE, state: 'error', detail, stage, plugin: 'edge', ms: 0 };
 }
@@ -79,14 +79,16 @@ export class Deliveries {
     }
   }
 
-  /** Sends to those recipients that pass, to all hops at the same time. */
+  /**
+   * Sends to all hops at the same time. `added` gives the header block for a recipient, the same Buffer for those who
+   * share one; null for who is not to get the message.
+   */
   async send(
     addressOf: (recipient: number) => Address | null,
-    passes: (recipient: number) => boolean,
-    added: Buffer,
+    added: (recipient: number) => Buffer | null,
     message: Message,
   ): Promise<readonly Numbered[]> {
-    const all = [...this.#open.values()].map(open => this.#sendOne(open, addressOf, passes, added, message));
+    const all = [...this.#open.values()].map(open => this.#sendOne(open, addressOf, added, message));
     return (await Promise.all(all)).flat();
   }
 
@@ -100,15 +102,37 @@ export class Deliveries {
   async #sendOne(
     open: OpenDelivery,
     addressOf: (recipient: number) => Address | null,
-    passes: (recipient: number) => boolean,
+    added: (recipient: number) => Buffer | null,
+    message: Message,
+  ): Promise<readonly Numbered[]> {
+    const byHeader = new Map<Buffer, number[]>();
+    for (const number of open.recipients) {
+      const header = added(number);
+      if (header === null) continue;
+      const sharing = byHeader.get(header);
+      if (sharing) sharing.push(number);
+      else byHeader.set(header, [number]);
+    }
+    const [only] = byHeader;
+    if (only !== undefined && only[1].length === open.recipients.length)
+      return this.#transfer(open, only[0], message);
+    // The hop has said yes to some who are not to get this message: the transaction with it begins anew, one for each
+    // header block, one after the other.
+    open.delivery.abort();
+    this.#open.delete(open.key);
+    const answers: Numbered[] = [];
+    for (const [header, wanted] of byHeader)
+      answers.push(...(await this.#sendAgain(open.key, wanted, addressOf, header, message)));
+    return answers;
+  }
+
+  async #sendAgain(
+    key: string,
+    wanted: readonly number[],
+    addressOf: (recipient: number) => Address | null,
     added: Buffer,
     message: Message,
   ): Promise<readonly Numbered[]> {
-    const wanted = open.recipients.filter(passes);
-    if (wanted.length === open.recipients.length) return this.#transfer(open, added, message);
-    // The hop has said yes to some who are not to get the message: the transaction with it begins anew.
-    open.delivery.abort();
-    this.#open.delete(open.key);
     const refused: Numbered[] = [];
     for (const number of wanted) {
       const address = addressOf(number);
@@ -117,8 +141,11 @@ export class Deliveries {
       if (fault !== null) this.#report(fault);
       if (answer.kind !== 'accepted') refused.push([number, answer]);
     }
-    const again = this.#open.get(open.key);
-    return again === undefined ? refused : [...refused, ...(await this.#transfer(again, added, message))];
+    const again = this.#open.get(key);
+    if (again === undefined) return refused;
+    const answers = await this.#transfer(again, added, message);
+    this.#open.delete(key);
+    return [...refused, ...answers];
   }
 
   async #transfer(

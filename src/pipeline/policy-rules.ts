@@ -17,7 +17,7 @@ const known = new WeakMap<Effective, PolicyRules>();
 export function policyRules(effective: Effective, deferring: ReadonlySet<string>): PolicyRules {
   let rules = known.get(effective);
   if (rules === undefined) {
-    const { actions, observe, tagscore, quarantinescore, rejectscore } = effective.values;
+    const { actions, observe, tagscore, quarantinescore, rejectscore, quarantinemode } = effective.values;
     const observed = new Set(observe.map(rule => rule.toUpperCase()));
     const all = observed.has('ALL');
     rules = {
@@ -28,6 +28,7 @@ export function policyRules(effective: Effective, deferring: ReadonlySet<string>
       tagScore: tagscore,
       quarantineScore: quarantinescore,
       rejectScore: rejectscore,
+      messageMode: quarantinemode,
     };
     known.set(effective, rules);
   }

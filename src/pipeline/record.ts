@@ -1,7 +1,7 @@
 import type { Effective } from '../control/effective.ts';
 import type { Address } from '../model/address.ts';
 import type { RecordedFinding } from '../model/finding.ts';
-import type { EventName, RecordedRecipient, VerdictRecord } from '../model/record.ts';
+import type { EventName, RecipientOutcome, RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
 import type { HeloFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -64,15 +64,18 @@ export function replyText(reply: Reply): string {
 
 /** A recipient as the record shows it. */
 export function recordedRecipient(
-  recipient: Address,
+  { recipient, effective }: { readonly recipient: Address; readonly effective: Effective },
   verdict: Verdict,
+  outcome: RecipientOutcome,
   answer: { readonly hop: string; readonly reply: Reply } | null,
 ): RecordedRecipient {
   return {
     address: recipient.text,
     verdict: verdict.kind,
+    outcome,
     rule: verdict.kind === 'continue' ? null : verdict.rule,
     hop: answer?.hop ?? null,
     hopReply: answer === null ? null : replyText(answer.reply),
+    ...(effective.ownOfRecipient.length > 0 ? { settings: effective.ownOfRecipient } : {}),
   };
 }

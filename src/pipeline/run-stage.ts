@@ -28,6 +28,15 @@ export interface StageRun<G extends Stage> {
   readonly owner: { readonly signal: AbortSignal };
 }
 
+/** Findings; a promise when something had to be waited for. */
+type Found = readonly RecordedFinding[] | Promise<readonly RecordedFinding[]>;
+
+/** What came of a tier run for groups: findings for everybody, and those of each group in the groups' order. */
+export interface GroupRun {
+  readonly shared: readonly RecordedFinding[];
+  readonly own: readonly (readonly RecordedFinding[])[];
+}
+
 type Cells = { readonly [G in Stage]: { readonly [T in Tier]: AnyPlugin[] } };
 
 function emptyCells(): Cells {
@@ -57,8 +66,36 @@ export class StageTable {
    * Runs one tier of a stage, all its plugins together. An array when none of them had to wait, which spares the hot
    * path its promises. Never throws or rejects: a plugin that does becomes an `error` finding.
    */
-  run<G extends Stage>(run: StageRun<G>): readonly RecordedFinding[] | Promise<readonly RecordedFinding[]> {
+  run<G extends Stage>(run: StageRun<G>): Found {
+    return this.#runThese(this.#cells[run.stage][run.tier], run);
+  }
+
+  /**
+   * Runs one tier of a stage for groups of recipients, at least two. A plugin that reads the same settings for all of
+   * them runs once, for everybody; the others run for each group whose settings differ in what they read.
+   */
+  async runGroups<G extends Stage>(
+    run: Omit<StageRun<G>, 'effective'>,
+    groups: readonly [Effective, ...Effective[]],
+  ): Promise<GroupRun> {
+    const [first] = groups;
     const plugins = this.#cells[run.stage][run.tier];
+    const differing = plugins.filter(plugin => groups.some(group => !sameFor(plugin, group, first)));
+    const common = plugins.filter(plugin => !differing.includes(plugin));
+    const shared = this.#runThese(common, { ...run, effective: first });
+    const runs = differing.map(plugin => {
+      const results: Found[] = [];
+      for (const [i, effective] of groups.entries()) {
+        const like = groups.findIndex(group => sameFor(plugin, group, effective));
+        results.push(like < i ? (results[like] ?? []) : this.#runThese([plugin], { ...run, effective }));
+      }
+      return results;
+    });
+    const own = groups.map((_, i) => Promise.all(runs.map(async results => (await results[i]) ?? [])));
+    return { shared: await shared, own: (await Promise.all(own)).map(found => found.flat()) };
+  }
+
+  #runThese<G extends Stage>(plugins: readonly AnyPlugin[], run: StageRun<G>): Found {
     if (plugins.length === 0) return [];
     const tools = toolsFor(run, this.#services);
     const results = plugins.map(plugin => runOne(plugin, run, tools));
@@ -66,6 +103,11 @@ export class StageTable {
     if (settled.length === results.length) return settled.flat();
     return Promise.all(results.map(result => Promise.resolve(result))).then(findings => findings.flat());
   }
+}
+
+/** True when the plugin reads the same settings in both. */
+function sameFor({ settings }: AnyPlugin, a: Effective, b: Effective): boolean {
+  return a === b || settings.every(name => a.values[name] === b.values[name]);
 }
 
 function isSettled<T>(result: T | Promise<T>): result is T {

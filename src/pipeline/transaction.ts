@@ -13,41 +13,38 @@ import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
 import type { MimeLimits } from '../model/mime.ts';
 import { TIERS } from '../model/plugin.ts';
-import type { EventName, RecordedRecipient, VerdictRecord } from '../model/record.ts';
-import type { Reply } from '../model/reply.ts';
+import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
 import { addedHeaders } from './added-headers.ts';
 import type { Answer } from './answer.ts';
-import { BROKEN_HOP, Deliveries, FAULT_RULE, faultFinding } from './deliveries.ts';
-import type { House } from './parts.ts';
+import { Deliveries, FAULT_RULE, faultFinding } from './deliveries.ts';
+import type { HeldRecipient, House } from './parts.ts';
 import type { AcceptedRecipient } from './recipients.ts';
 import { meantRecipient } from './recipients.ts';
 import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
+import { GroupFindings, groupsOf, refusalOfAll, strictestForAll } from './groups.ts';
+import type { Outcome } from './outcome.ts';
+import {
+  HOP_REFUSED_RULE,
+  heldByPolicy,
+  outcomeOf,
+  refusedByVerdicts,
+  refusedForAll,
+  ruleOf,
+} from './outcome.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
-import { settle } from './settle.ts';
 import { StageFindings } from './stage-findings.ts';
-
-/** What came of a message: the event, what to say, and what each recipient's hop said. */
-interface Outcome {
-  readonly event: EventName;
-  readonly reply: Reply;
-  readonly rule: string | null;
-  readonly verdicts: readonly Verdict[];
-  readonly answers: readonly (HopAnswer | null)[] | null;
-}
 
 /** A message, and what is known of it before any check. */
 interface MessageAbout {
   readonly message: Message;
   readonly messageId: string | null;
 }
-
-const HOP_REFUSED_RULE = 'NEXT_HOP_REFUSED';
 
 /** What a transaction needs of the session that it belongs to. */
 export interface TransactionSession {
@@ -73,6 +70,7 @@ export class Transaction {
   readonly facts: MailFacts;
   readonly startedAt: number;
   findings = new StageFindings();
+  readonly #groupFindings = new GroupFindings();
   readonly #conversation: TransactionSession;
   readonly #accepted: AcceptedRecipient[] = [];
   readonly #deliveries: Deliveries;
@@ -97,7 +95,7 @@ export class Transaction {
   }
 
   recorded(): RecordedRecipient[] {
-    return this.#accepted.map(r => recordedRecipient(r.recipient, r.verdict, r.answer));
+    return this.#accepted.map(r => recordedRecipient(r, r.verdict, 'accepted', r.answer));
   }
 
   /** Checks a recipient under its own settings, then asks its next hop. */
@@ -156,10 +154,15 @@ export class Transaction {
 
   /** The checks that need the whole recipient list. Null: go ahead. */
   async data(): Promise<Answer | null> {
+    const trouble = this.#conversation.gateway.parts.storageTrouble();
+    if (trouble !== null) {
+      this.findings.add([faultFinding('data', trouble)]);
+      return this.#finish(refusedForAll(REPLIES.storageLow, FAULT_RULE, this.#verdicts()), null);
+    }
+    this.#shareSettings();
     await this.#runShared('data', { ...this.facts, recipients: this.#recipients() });
-    const verdicts = this.#verdicts();
-    const refusal = refusalOfAll(verdicts);
-    return refusal === null ? null : this.#finish(this.#refused(refusal.reply, refusal.rule, verdicts), null);
+    const refused = refusedByVerdicts(this.#verdicts(), false);
+    return refused === null ? null : this.#finish(refused, null);
   }
 
   /** Checks the message, delivers it, holds what must be held, and answers. Never rejects. */
@@ -169,24 +172,39 @@ export class Transaction {
     const about = { message: received, messageId: messageIdOf(header) };
     const outcome = await within(datatime, this.#settled(received, header)).catch((error: unknown) => {
       this.findings.add([faultFinding('message', error)]);
-      return this.#refused(REPLIES.broken, FAULT_RULE);
+      return refusedForAll(REPLIES.broken, FAULT_RULE, this.#atRcpt());
     });
     if (outcome !== 'late') return this.#finish(outcome, about);
     this.abort();
-    return this.#finish(this.#refused(REPLIES.tooSlow, null), about);
+    return this.#finish(refusedForAll(REPLIES.tooSlow, null, this.#atRcpt()), about);
   }
 
   /** What comes of the message. When this takes too long, `abort` ends what it is still doing. */
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
-    const forged = forgedTrustHeaders(header, this.#conversation.settings.values.me);
+    const { settings, signal } = this.#conversation;
+    const forged = forgedTrustHeaders(header, settings.values.me);
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
-    const mime = once(() => readMime(message, this.#mimeLimits(), this.#conversation.signal));
+    const mime = once(() => readMime(message, this.#mimeLimits(), signal));
     await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
-    const verdicts = this.#verdicts();
-    const refusal = refusalOfAll(verdicts);
-    return refusal === null
-      ? this.#deliver({ message, messageId: messageIdOf(header) }, verdicts)
-      : this.#refused(refusal.reply, refusal.rule, verdicts);
+    const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
+    const verdicts = each?.(this.#verdicts()) ?? this.#verdicts();
+    return (
+      refusedByVerdicts(verdicts, this.#answersEach) ??
+      this.#deliver({ message, messageId: messageIdOf(header) }, verdicts)
+    );
+  }
+
+  /** The client asked for an answer for each recipient, and there is more than one. */
+  get #answersEach(): boolean {
+    return this.facts.parameters.prdr === true && this.#accepted.length > 1;
+  }
+
+  /** `recipients=last`: one set of settings for everybody, as simscan has it. */
+  #shareSettings(): void {
+    const { settings, configuration } = this.#conversation;
+    if (settings.values.recipients !== 'last') return;
+    const effective = configuration.forMessage(settings, this.facts.sender, this.#recipients());
+    for (const [i, accepted] of this.#accepted.entries()) this.#accepted[i] = { ...accepted, effective };
   }
 
   #mimeLimits(): MimeLimits {
@@ -224,112 +242,102 @@ export class Transaction {
     return this.#accepted.map(r => this.#verdict(r));
   }
 
-  #refused(reply: Reply, rule: string | null, verdicts: readonly Verdict[] = []): Outcome {
-    return { event: 'message-refused', reply, rule, verdicts, answers: null };
+  #atRcpt(): Verdict[] {
+    return this.#accepted.map(r => r.verdict);
   }
 
-  /** Runs a stage whose facts are the same for all recipients, cheap tiers first, as long as somebody is undecided. */
+  /**
+   * Runs a stage whose facts are the same for all recipients, cheap tiers first, as long as somebody is undecided: once
+   * for recipients with the same settings.
+   */
   async #runShared<G extends 'data' | 'message'>(
     stage: G,
     facts: G extends 'data' ? DataFacts : MessageFacts,
   ): Promise<void> {
-    const { stages, settings } = this.#conversation;
+    const { stages } = this.#conversation;
+    const groups = groupsOf(this.#accepted);
+    const [first, ...others] = groups;
     for (const tier of TIERS) {
-      if (stages.plugins(stage, tier).length === 0) continue;
+      if (first === undefined || stages.plugins(stage, tier).length === 0) continue;
       if (refusalOfAll(this.#verdicts()) !== null) {
         this.findings.add(skippedTier(stages, stage, tier));
         continue;
       }
-      const found = stages.run({
-        stage,
-        tier,
-        facts: facts as never,
-        effective: settings,
-        owner: this.#conversation,
-      });
-      this.findings.add(found instanceof Promise ? await found : found);
+      const run = { stage, tier, facts: facts as never, owner: this.#conversation };
+      if (others.length === 0) {
+        const found = stages.run({ ...run, effective: first.effective });
+        this.findings.add(found instanceof Promise ? await found : found);
+        continue;
+      }
+      const { shared, own } = await stages.runGroups(run, [
+        first.effective,
+        ...others.map(group => group.effective),
+      ]);
+      this.findings.add(shared);
+      for (const [i, group] of groups.entries()) this.#groupFindings.add(group, own[i] ?? []);
     }
   }
 
   #verdict(r: AcceptedRecipient): Verdict {
     return this.#conversation.judge(
-      [...this.#conversation.sessionFindings(), ...this.findings.done, ...r.findings],
+      [
+        ...this.#conversation.sessionFindings(),
+        ...this.findings.done,
+        ...this.#groupFindings.of(r.effective),
+        ...r.findings,
+      ],
       r.effective,
     );
   }
 
   async #deliver(about: MessageAbout, verdicts: readonly Verdict[]): Promise<Outcome> {
-    const { message } = about;
-    const { settings } = this.#conversation;
     const answers: (HopAnswer | null)[] = this.#accepted.map(() => null);
-    const passes = (i: number) => verdicts[i]?.kind === 'continue';
-    const heldBack = verdicts.flatMap((v, i) => (v.kind === 'quarantine' || isRefusal(v) ? [i] : []));
-    const added = Buffer.from(this.#added(verdicts, settings.values.me), 'latin1');
-    const notHeld = { event: 'message-refused', reply: REPLIES.quarantineFailed, verdicts, answers } as const;
-    // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
+    const heldBack = heldByPolicy(verdicts, this.#answersEach);
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
-    if (!(await this.#hold(heldBack, heldRule ?? 'HELD', this.id, verdicts, added, about)))
-      return { ...notHeld, rule: heldRule };
+    const notHeld = (rule: string | null) => refusedForAll(REPLIES.quarantineFailed, rule, verdicts, answers);
+    const ours = this.#ourHeader();
+    // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
+    if (!(await this.#hold(heldBack, this.id, verdicts, ours(null), about))) return notHeld(heldRule);
     const sent = await this.#deliveries.send(
       i => this.#accepted[i]?.forwarded ?? null,
-      passes,
-      added,
-      message,
+      i => (verdicts[i]?.kind === 'continue' ? ours(verdicts[i]) : null),
+      about.message,
     );
     for (const [i, answer] of sent) answers[i] = answer;
-    const passing = [...answers.keys()].filter(passes);
-    // Nobody is promised anything that no hop has promised.
-    const settlement = settle(passing.map(i => answers[i] ?? BROKEN_HOP));
-    const hopRefused = { event: 'message-refused', rule: null, verdicts, answers } as const;
-    if (settlement.kind === 'failed') return { ...hopRefused, reply: settlement.reply };
-    if (settlement.kind === 'refused' && passing.length === this.#accepted.length)
-      return { ...hopRefused, reply: settlement.reply };
-    // Some hops said yes, or a copy is held: those that said no cannot be told to the client any more.
-    const refused = settlement.kind === 'refused' ? passing : settlement.hold.map(n => passing[n] as number);
-    if (!(await this.#hold(refused, HOP_REFUSED_RULE, `${this.id}.refused`, verdicts, added, about)))
-      return { ...notHeld, rule: null };
-    const shared = { reply: REPLIES.ok, verdicts, answers };
-    if (heldBack.length + refused.length > 0)
-      return { ...shared, event: 'message-held', rule: heldRule ?? HOP_REFUSED_RULE };
-    if (passing.length > 0) return { ...shared, event: 'message-accepted', rule: null };
-    return { ...shared, event: 'message-discarded', rule: ruleOf(verdicts[0]) };
+    const { outcome, hold } = outcomeOf(verdicts, answers, this.#answersEach);
+    const held = await this.#hold(hold, `${this.id}.refused`, verdicts, ours(null), about);
+    return held ? outcome : notHeld(null);
   }
 
   /** True when the recipients have a durable copy; why there is none goes into the record. */
   async #hold(
     indexes: readonly number[],
-    rule: string,
     id: string,
     verdicts: readonly Verdict[],
     added: Buffer,
     about: MessageAbout,
   ): Promise<boolean> {
-    const { message } = about;
     if (indexes.length === 0) return true;
     if (this.#deliveries.over) return false;
-    const recipients = indexes.map(i => {
-      const { recipient, forwarded } = this.#accepted[i] as AcceptedRecipient;
-      const verdict = verdicts[i];
-      return {
-        address: recipient,
-        forwarded,
-        rule: ruleOf(verdict) ?? rule,
-        verdict:
-          verdict?.kind === 'quarantine' || (verdict && isRefusal(verdict))
-            ? verdict.kind
-            : ('hop-refused' as const),
-      };
-    });
-    const record = this.#conversation.draft(
-      this.#event({ event: 'message-held', reply: REPLIES.ok, rule, verdicts, answers: null }, about),
+    const recipients = indexes.map(i => heldRecipient(this.#accepted[i] as AcceptedRecipient, verdicts[i]));
+    const outcomes = verdicts.map((_, i) =>
+      indexes.includes(i) ? ('held' as const) : ('accepted' as const),
     );
+    const rule = recipients[0]?.rule ?? null;
+    const outcome: Outcome = {
+      event: 'message-held',
+      reply: REPLIES.ok,
+      each: null,
+      rule,
+      verdicts,
+      outcomes,
+      answers: null,
+    };
+    const record = this.#conversation.draft(this.#event(outcome, about));
+    const { sender, parameters } = this.facts;
     try {
-      const { sender, parameters } = this.facts;
-      await this.#conversation.gateway.parts.hold(
-        { id, sender, parameters, recipients, record },
-        added,
-        message,
-      );
+      const held = { id, sender, parameters, recipients, record };
+      await this.#conversation.gateway.parts.hold(held, added, about.message);
       return true;
     } catch (error) {
       this.findings.add([faultFinding('message', error)]);
@@ -337,11 +345,23 @@ export class Transaction {
     }
   }
 
-  #added(verdicts: readonly Verdict[], me: string): string {
+  /** Our header block for a verdict; the same Buffer for the same text. */
+  #ourHeader(): (verdict: Verdict | null) => Buffer {
+    const { settings } = this.#conversation;
     const only = this.#accepted.length === 1 ? (this.#accepted[0] as AcceptedRecipient).recipient.text : null;
     const { smtputf8 } = this.facts.parameters;
-    const received = receivedField({ ...this.facts, smtputf8 }, me, this.id, this.#conversation.now(), only);
-    return received + addedHeaders(verdicts);
+    const now = this.#conversation.now();
+    const received = receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
+    const made = new Map<string, Buffer>();
+    return verdict => {
+      const text = received + addedHeaders(verdict);
+      let block = made.get(text);
+      if (block === undefined) {
+        block = Buffer.from(text, 'latin1');
+        made.set(text, block);
+      }
+      return block;
+    };
   }
 
   #refuseRecipient(
@@ -362,7 +382,14 @@ export class Transaction {
       rule: isRefusal(verdict) ? verdict.rule : null,
       findings,
       sender: this.facts.sender?.text ?? null,
-      recipients: [recordedRecipient(recipient, verdict, answer)],
+      recipients: [
+        recordedRecipient(
+          { recipient, effective },
+          verdict,
+          reply.code < 500 ? 'deferred' : 'refused',
+          answer,
+        ),
+      ],
       settings: effective,
     });
     return { reply, eventId };
@@ -370,10 +397,14 @@ export class Transaction {
 
   #finish(outcome: Outcome, about: MessageAbout | null): Answer {
     this.#conversation.record(this.#event(outcome, about));
-    return { reply: outcome.reply, eventId: this.id };
+    const { reply, each } = outcome;
+    return { reply, eventId: this.id, ...(each === null ? {} : { each }) };
   }
 
-  #event({ event, reply, rule, verdicts, answers }: Outcome, about: MessageAbout | null): EventFacts {
+  #event(
+    { event, reply, rule, verdicts, outcomes, answers }: Outcome,
+    about: MessageAbout | null,
+  ): EventFacts {
     const first = verdicts[0];
     return {
       id: this.id,
@@ -385,37 +416,43 @@ export class Transaction {
       score: first && 'score' in first ? first.score : 0,
       sender: this.facts.sender?.text ?? null,
       recipients: this.#accepted.map((r, i) =>
-        recordedRecipient(r.recipient, verdicts[i] ?? r.verdict, answers?.[i] ?? r.answer),
+        recordedRecipient(r, verdicts[i] ?? r.verdict, outcomes[i] ?? 'accepted', answers?.[i] ?? r.answer),
       ),
       messageId: about?.messageId ?? null,
       size: about?.message.size ?? null,
       crc32: about ? about.message.crc32.toString(16).padStart(8, '0') : null,
-      settings: this.#accepted[0]?.effective ?? this.#conversation.settings,
+      settings: this.#conversation.settings,
     };
   }
 
   /** All findings for the record; of each recipient after the first only what was not a plain pass. */
   #allFindings(): RecordedFinding[] {
-    const shared = [...this.#conversation.sessionFindings(), ...this.findings.done];
-    return this.#accepted.reduce<RecordedFinding[]>((all, r, i) => {
-      all.push(...(i === 0 ? r.findings : r.findings.filter(finding => finding.state !== 'pass')));
-      return all;
-    }, shared);
+    const shared = [
+      ...this.#conversation.sessionFindings(),
+      ...this.findings.done,
+      ...this.#groupFindings.all(),
+    ];
+    if (this.#accepted.length === 1) return [...shared, ...(this.#accepted[0]?.findings ?? [])];
+    for (const [i, { findings, recipient }] of this.#accepted.entries()) {
+      const recipients = [recipient.text];
+      for (const finding of findings)
+        if (i === 0 || finding.state !== 'pass') shared.push({ ...finding, recipients });
+    }
+    return shared;
   }
 }
 
-/** One answer for all: refused only when everybody's verdict refuses, and only for now when anybody's is for now. */
-function refusalOfAll(verdicts: readonly Verdict[]): { rule: string; reply: Reply } | null {
-  let chosen: Extract<Verdict, { kind: 'defer' | 'reject' }> | null = null;
-  for (const verdict of verdicts) {
-    if (!isRefusal(verdict)) return null;
-    if (chosen === null || (chosen.kind === 'reject' && verdict.kind === 'defer')) chosen = verdict;
-  }
-  return chosen;
-}
-
-function ruleOf(verdict: Verdict | undefined): string | null {
-  return verdict === undefined || verdict.kind === 'continue' ? null : verdict.rule;
+function heldRecipient(
+  { recipient, forwarded }: AcceptedRecipient,
+  verdict: Verdict | undefined,
+): HeldRecipient {
+  const held = verdict?.kind === 'quarantine' || (verdict !== undefined && isRefusal(verdict));
+  return {
+    address: recipient,
+    forwarded,
+    rule: ruleOf(verdict) ?? HOP_REFUSED_RULE,
+    verdict: held ? verdict.kind : 'hop-refused',
+  };
 }
 
 function messageIdOf(header: HeaderFields): string | null {

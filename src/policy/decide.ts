@@ -1,6 +1,7 @@
 import type { RecordedFinding } from '../model/finding.ts';
 import type { Reply } from '../model/reply.ts';
 import { reply } from '../model/reply.ts';
+import type { Stage } from '../model/stage.ts';
 import type { Action, Verdict } from '../model/verdict.ts';
 
 /** What the policy knows besides the findings: all of it settings. */
@@ -15,6 +16,8 @@ export interface PolicyRules {
   readonly tagScore: number;
   readonly quarantineScore: number;
   readonly rejectScore: number;
+  /** What becomes of quarantine, discard and reject for findings about the message itself. */
+  readonly messageMode: 'rule' | 'refuse' | 'quarantine' | 'discard';
 }
 
 /** Rule names for verdicts that no single rule brought about. */
@@ -28,49 +31,90 @@ const SCORE_REPLY = reply(554, '5.7.1', 'sorry, this message is considered spam 
  * error does what the table says an error of that plugin does.
  */
 export function decide(findings: readonly RecordedFinding[], rules: PolicyRules): Verdict {
-  let reject: { rule: string; reply: Reply } | null = null;
-  let defer: { rule: string; reply: Reply } | null = null;
-  let discard: string | null = null;
-  let quarantine: string | null = null;
-  let score = 0;
-  let delaySeconds = 0;
-  const tags: string[] = [];
+  const sum = new Sum();
+  let stage: Stage = 'connect';
   for (const finding of findings) {
+    stage = finding.stage;
     if (finding.state === 'pass' || finding.state === 'skipped') continue;
     if (rules.observed(finding.rule)) continue;
-    const action = finding.state === 'hit' ? rules.action(finding.rule) : rules.errorAction(finding.plugin);
-    if (finding.state === 'hit' && action.kind !== 'observe') delaySeconds += finding.delaySeconds ?? 0;
+    const wanted = finding.state === 'hit' ? rules.action(finding.rule) : rules.errorAction(finding.plugin);
+    sum.add(finding, stage === 'message' ? inMode(wanted, rules.messageMode) : wanted);
+  }
+  const byScore = scoreAction(sum.score, rules);
+  if (byScore !== null) {
+    const atMessage = findings.some(finding => finding.stage === 'message');
+    const finding = { rule: SCORE_RULE, state: 'hit', stage, plugin: 'policy', ms: 0 } as const;
+    sum.add(finding, atMessage ? inMode(byScore, rules.messageMode) : byScore);
+  }
+  return sum.verdict;
+}
+
+/** What the findings so far come to. */
+class Sum {
+  score = 0;
+  #reject: { rule: string; reply: Reply } | null = null;
+  #defer: { rule: string; reply: Reply } | null = null;
+  #discard: string | null = null;
+  #quarantine: string | null = null;
+  #delaySeconds = 0;
+  readonly #tags: string[] = [];
+
+  add(finding: RecordedFinding, action: Action): void {
+    const { rule } = finding;
+    if (finding.state === 'hit' && action.kind !== 'observe') this.#delaySeconds += finding.delaySeconds ?? 0;
     switch (action.kind) {
       case 'observe':
         break;
       case 'tag':
-        if (!tags.includes(finding.rule)) tags.push(finding.rule);
+        if (!this.#tags.includes(rule)) this.#tags.push(rule);
         break;
       case 'score':
-        score += finding.score ?? action.points;
+        this.score += finding.score ?? action.points;
         break;
       case 'quarantine':
-        quarantine ??= finding.rule;
+        this.#quarantine ??= rule;
         break;
       case 'discard':
-        discard ??= finding.rule;
+        this.#discard ??= rule;
         break;
       case 'defer':
-        defer ??= { rule: finding.rule, reply: refusalReply(action.reply, finding, '4') };
+        this.#defer ??= { rule, reply: refusalReply(action.reply, finding, '4') };
         break;
       case 'reject':
-        reject ??= { rule: finding.rule, reply: refusalReply(action.reply, finding, '5') };
+        this.#reject ??= { rule, reply: refusalReply(action.reply, finding, '5') };
         break;
     }
   }
-  if (reject === null && reaches(score, rules.rejectScore)) reject = { rule: SCORE_RULE, reply: SCORE_REPLY };
-  if (reject !== null) return { kind: 'reject', ...reject, delaySeconds };
-  if (defer !== null) return { kind: 'defer', ...defer, delaySeconds };
-  if (discard !== null) return { kind: 'discard', rule: discard, score, tags };
-  if (quarantine === null && reaches(score, rules.quarantineScore)) quarantine = SCORE_RULE;
-  if (quarantine !== null) return { kind: 'quarantine', rule: quarantine, score, tags };
-  if (reaches(score, rules.tagScore)) tags.push(SCORE_RULE);
-  return { kind: 'continue', score, tags, delaySeconds };
+
+  get verdict(): Verdict {
+    const delaySeconds = this.#delaySeconds;
+    const [score, tags] = [this.score, this.#tags];
+    if (this.#reject !== null) return { kind: 'reject', ...this.#reject, delaySeconds };
+    if (this.#defer !== null) return { kind: 'defer', ...this.#defer, delaySeconds };
+    if (this.#discard !== null) return { kind: 'discard', rule: this.#discard, score, tags };
+    if (this.#quarantine !== null) return { kind: 'quarantine', rule: this.#quarantine, score, tags };
+    return { kind: 'continue', score, tags, delaySeconds };
+  }
+}
+
+/** What the score alone asks for. */
+function scoreAction(score: number, rules: PolicyRules): Action | null {
+  if (reaches(score, rules.rejectScore)) return { kind: 'reject', reply: SCORE_REPLY };
+  if (reaches(score, rules.quarantineScore)) return { kind: 'quarantine' };
+  return reaches(score, rules.tagScore) ? { kind: 'tag' } : null;
+}
+
+const IN_MODE: Readonly<Record<Exclude<PolicyRules['messageMode'], 'rule'>, Action>> = {
+  refuse: { kind: 'reject', reply: null },
+  quarantine: { kind: 'quarantine' },
+  discard: { kind: 'discard' },
+};
+
+/** The action that `quarantinemode` makes of it; what lets a message pass, or asks for it again, stays as it is. */
+function inMode(action: Action, mode: PolicyRules['messageMode']): Action {
+  if (mode === 'rule' || (mode === 'refuse' && action.kind === 'reject')) return action;
+  const final = action.kind === 'reject' || action.kind === 'quarantine' || action.kind === 'discard';
+  return final ? IN_MODE[mode] : action;
 }
 
 function reaches(score: number, threshold: number): boolean {

@@ -88,11 +88,12 @@ export type ParametersResult =
   | { readonly kind: 'ok'; readonly parameters: MailParameters }
   | { readonly kind: 'bad'; readonly text: string };
 
-/** Reads SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531); anything else was not offered. */
+/** Reads SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531) and PRDR; anything else was not offered. */
 export function parseMailParameters(words: readonly string[]): ParametersResult {
   let size: number | null = null;
   let body: MailParameters['body'] = null;
   let smtputf8 = false;
+  let prdr = false;
   for (const word of words) {
     const equals = word.indexOf('=');
     const name = (equals < 0 ? word : word.slice(0, equals)).toUpperCase();
@@ -102,13 +103,14 @@ export function parseMailParameters(words: readonly string[]): ParametersResult 
     else if (name === 'BODY' && value?.toUpperCase() === '7BIT' && body === null) body = '7BIT';
     else if (name === 'BODY' && value?.toUpperCase() === '8BITMIME' && body === null) body = '8BITMIME';
     else if (name === 'SMTPUTF8' && value === null) smtputf8 = true;
+    else if (name === 'PRDR' && value === null) prdr = true;
     else
       return {
         kind: 'bad',
         text: `the parameter ${name.slice(0, 40).replace(/[^\x21-\x7e]/g, '?')} is unknown or malformed`,
       };
   }
-  return { kind: 'ok', parameters: { size, body, smtputf8 } };
+  return { kind: 'ok', parameters: { size, body, smtputf8, ...(prdr ? { prdr } : {}) } };
 }
 
 /** Has an address bytes that only SMTPUTF8 allows? */

@@ -8,6 +8,7 @@ export const SMTP = {
   vrfy: reply(252, '2.5.2', "send some mail, i'll try my best"),
   help: reply(214, '2.0.0', 'commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY STARTTLS QUIT'),
   goAhead: reply(354, '', 'go ahead'),
+  replyEach: reply(353, '', 'content analysis has started, an answer for each recipient follows'),
   readyForTls: reply(220, '2.0.0', 'ready to start TLS'),
   noTls: reply(502, '5.5.1', 'unimplemented (#5.5.1)'),
   alreadyTls: reply(503, '5.5.1', 'TLS is in use already (#5.5.1)'),

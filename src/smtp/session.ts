@@ -226,7 +226,7 @@ export class SmtpSession {
 
   #keywords(): string[] {
     const { databytes, replies } = this.#settings;
-    const lines = [this.#greeting(), 'PIPELINING', `SIZE ${databytes}`, '8BITMIME', 'SMTPUTF8'];
+    const lines = [this.#greeting(), 'PIPELINING', `SIZE ${databytes}`, '8BITMIME', 'SMTPUTF8', 'PRDR'];
     if (replies === 'enhanced') lines.push('ENHANCEDSTATUSCODES');
     if (this.conversation.facts.tls === null && this.#around.secureContext() !== null) lines.push('STARTTLS');
     return lines;
@@ -305,7 +305,10 @@ export class SmtpSession {
       return this.#wait(wait, () => undefined);
     }
     this.#reception = null;
-    this.#wait(this.#finishData(reception, wait), answer => this.#say(answer.reply, answer.eventId));
+    this.#wait(this.#finishData(reception, wait), answer => {
+      if (answer.each !== undefined) this.#sayEach(answer.each, answer.eventId);
+      this.#say(answer.reply, answer.eventId);
+    });
   }
 
   async #finishData(reception: MessageReception, writing: Promise<void> | null): Promise<Answer> {
@@ -400,6 +403,12 @@ export class SmtpSession {
   /** An answer on the way to a message: an id belongs to a refusal, and to the end of the message. */
   #sayShortly({ reply: said, eventId }: Answer): void {
     this.#say(said, said.code >= 400 ? eventId : null);
+  }
+
+  /** A reply for each recipient comes before the one that ends the message (draft-hall-prdr-00 3). */
+  #sayEach(replies: readonly Reply[], eventId: string): void {
+    for (const answer of [SMTP.replyEach, ...replies])
+      this.#output += renderReply(answer, this.#settings.replies, answer === SMTP.replyEach ? null : eventId);
   }
 
   #end(answer: Reply, eventId: string | null = null): void {

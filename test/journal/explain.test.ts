@@ -13,7 +13,14 @@ const REFUSED = sampleRecord({
   tls: null,
   helo: { verb: 'EHLO', name: 'evil\x1b[2J\xe2\x80\xae\xfc\xc3\xbc' },
   recipients: [
-    { address: 'bob@example.com', verdict: 'reject', rule: 'zen.example', hop: null, hopReply: null },
+    {
+      address: 'bob@example.com',
+      verdict: 'reject',
+      outcome: 'refused',
+      rule: 'zen.example',
+      hop: null,
+      hopReply: null,
+    },
   ],
   messageId: null,
   size: null,
@@ -65,8 +72,8 @@ rule           zen.example
 configuration  3-0123abcd
 
 Recipients
-  address            verdict  rule         next hop  it said
-  <bob@example.com>  reject   zen.example  -         -
+  address            outcome  verdict  rule         next hop  it said  because
+  <bob@example.com>  refused  reject   zen.example  -         -        127.0.0.2: listed
 
 Findings (> decided)
    stage    rule          state    ms      asked for in   value                  detail
@@ -85,13 +92,20 @@ const HELD = sampleRecord({
   rule: 'attachment',
   recipients: [
     sampleRecipient('bob@example.com'),
-    { address: 'eve@example.com', verdict: 'quarantine', rule: 'attachment', hop: null, hopReply: null },
+    {
+      address: 'eve@example.com',
+      verdict: 'quarantine',
+      outcome: 'held',
+      rule: 'attachment',
+      hop: null,
+      hopReply: null,
+    },
   ],
   settings: [],
 });
 
 const HELD_TEXT = `\
-A message from <alice@example.net> for 2 recipients was held in the quarantine for 1 of them because of rule attachment. The client read:
+A message from <alice@example.net> for 2 recipients was held in the quarantine (1 delivered, 1 held) because of rule attachment. The client read:
   250 2.0.0 ok s1.1
 
 event          message-held: some or all recipients got a durable quarantine copy instead
@@ -113,9 +127,9 @@ rule           attachment
 configuration  3-0123abcd
 
 Recipients
-  address            verdict     rule        next hop              it said
-  <bob@example.com>  continue    -           smtp:[192.0.2.25]:25  250 2.1.5 Ok
-  <eve@example.com>  quarantine  attachment  -                     -
+  address            outcome    verdict     rule        next hop              it said       because
+  <bob@example.com>  delivered  continue    -           smtp:[192.0.2.25]:25  250 2.1.5 Ok  -
+  <eve@example.com>  held       quarantine  attachment  -                     -             -
 
 Findings (> decided)
    stage    rule      state  ms   asked for in  value  detail
@@ -208,7 +222,9 @@ it('nothing from outside reaches the terminal raw, and JSON gives it back exactl
         helo: { verb: 'HELO', name: text },
         tls: { protocol: text, cipher: text },
         client: { ip: text, port: 1, localIp: text, localPort: 25, reverseName: text, ident: text },
-        recipients: [{ address: text, verdict: text, rule: text, hop: text, hopReply: text }],
+        recipients: [
+          { address: text, verdict: text, outcome: 'held', rule: text, hop: text, hopReply: text },
+        ],
         messageId: text,
         crc32: text,
         findings: [

@@ -31,6 +31,7 @@ function rules(options: Partial<PolicyRules> & { readonly observe?: readonly str
     tagScore: 0,
     quarantineScore: 0,
     rejectScore: 0,
+    messageMode: 'rule',
     ...options,
   };
 }

@@ -2,7 +2,14 @@ import type { RecordedRecipient, VerdictRecord } from '../../src/model/record.ts
 
 /** A recipient that was let through. */
 export function sampleRecipient(address: string): RecordedRecipient {
-  return { address, verdict: 'continue', rule: null, hop: 'smtp:[192.0.2.25]:25', hopReply: '250 2.1.5 Ok' };
+  return {
+    address,
+    verdict: 'continue',
+    outcome: 'delivered',
+    rule: null,
+    hop: 'smtp:[192.0.2.25]:25',
+    hopReply: '250 2.1.5 Ok',
+  };
 }
 
 /** A record of an accepted message, with whatever `change` says otherwise. */
