@@ -146,7 +146,7 @@ describe('actions that keep a message back', () => {
     assert.equal(await send(await made.converse(), [A], 'Subject: a\r\n\r\n'), OK);
     assert.match(
       made.hops[0]?.text ?? '',
-      /\r\nX-Postern-Tag: HEADER_DATE_MISSING\r\nX-Postern-Score: 2\.5\r\nSubject: a\r\n/,
+      /\r\nX-Postern-Verdict: tag; rules=HEADER_DATE_MISSING; score=2\.5\r\nX-Postern-Tag: HEADER_DATE_MISSING\r\nX-Postern-Score: 2\.5\r\nSubject: a\r\n/,
     );
     assert.equal(made.records[0]?.score, 2.5);
   });

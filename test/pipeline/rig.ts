@@ -60,6 +60,8 @@ export interface Rig {
   readonly records: VerdictRecord[];
   readonly hops: HopTransaction[];
   readonly held: { readonly held: Held; readonly text: string }[];
+  /** From now on no mail can be stored, for this reason; null: it can. */
+  readonly trouble: (text: string | null) => void;
   /** A conversation with a client that has said its name. */
   readonly converse: (client?: Partial<Client>, helo?: string) => Promise<Conversation>;
 }
@@ -127,6 +129,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
   const hops: HopTransaction[] = [];
   const held: { held: Held; text: string }[] = [];
   let ids = 0;
+  let trouble: string | null = null;
   const gateway = new Gateway({
     edge: 'test',
     plugins,
@@ -144,7 +147,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
       held.push({ held: copy, text: added.toString('latin1') + (await textOf(message)) });
     },
     spoolFolder: tmpdir,
-    storageTrouble: () => null,
+    storageTrouble: () => trouble,
     newId: () => `id${++ids}`,
     isOwnAddress: ip => (options.ownAddresses ?? []).includes(ip),
   });
@@ -154,6 +157,9 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
     records,
     hops,
     held,
+    trouble: text => {
+      trouble = text;
+    },
     async converse(client = {}, helo = 'client.example') {
       const conversation = gateway.open({ ...CLIENT, ...client });
       t.after(() => conversation.close());
