@@ -79,7 +79,7 @@ export class CollectedBytes implements ArchiveBytes {
   }
 
   #flush(): void {
-    this.#writing ??= this.#append();
+    if (this.#chunks.length > 0) this.#writing ??= this.#append();
   }
 
   /** Writes what waits, and what comes meanwhile; never rejects. */

@@ -1,0 +1,149 @@
+import { createInflateRaw, constants, inflateRawSync } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { archiveNameType } from './archive-type.ts';
+import type { ArchiveBytes } from './collected-bytes.ts';
+import { entryNames, mergedNames } from './entry-names.ts';
+import type { ArchiveContents, ArchiveContext, Unpackable } from './unpack.ts';
+import { LEADING_BYTES, lookInto, nothingFound } from './unpack.ts';
+import { ZipFinder } from './zip-finder.ts';
+import type { ZipEntry } from './zip-finder.ts';
+import type { LocalHeader } from './zip-headers.ts';
+
+const STORED = 0;
+const DEFLATED = 8;
+
+/** Packed bytes that are enough for the leading bytes of an entry; they unpack to a megabyte at most. */
+const PEEK_BYTES = 1024;
+
+/** Packed and unpacked no larger than this, an entry is unpacked at once: cheaper than a stream. Bytes. */
+const AT_ONCE = 64 * 1024;
+
+/** Packed bytes read at a time. */
+const READ_BYTES = 64 * 1024;
+
+/** Reads a zip file: see ZipFinder for which entries there are. Rejects when `file` cannot be read. */
+export async function readZip(
+  file: ArchiveBytes,
+  context: ArchiveContext,
+  program: boolean,
+): Promise<ArchiveContents> {
+  const contents = nothingFound();
+  const finder = new ZipFinder(file, context.budget);
+  await finder.find(program);
+  if (!finder.found) {
+    contents.absent = true;
+    return contents;
+  }
+  for (const text of finder.contradictions) contents.contradictions.add(text);
+  if (finder.limited) contents.limits.add('`archiveentries` entries');
+  for (const entry of finder.entries) {
+    await readEntry(file, entry, context, contents);
+    await context.budget.pace();
+  }
+  return contents;
+}
+
+async function readEntry(
+  file: ArchiveBytes,
+  { central, local }: ZipEntry,
+  context: ArchiveContext,
+  contents: ArchiveContents,
+): Promise<void> {
+  const header = central ?? local;
+  if (header === null) return;
+  const listed = central === null ? [] : entryNames(central.name, central.unicode);
+  const names = local === null ? listed : mergedNames(listed, entryNames(local.name, local.unicode));
+  // Behind a local header that leaves its sizes to a descriptor, and is in no directory, the data ends where it ends.
+  const open = central === null && header.descriptor;
+  const size = open ? null : header.size;
+  if (size !== null && context.budget.ratioExceeded(size, header.packed)) {
+    contents.limits.add('packed tighter than `archiveratio`');
+  }
+  const known = { within: context.within, container: 'archive', names, size, sha256: null } as const;
+  if ((central?.encrypted ?? false) || (local?.encrypted ?? false)) {
+    contents.members.push({ ...known, encrypted: true, magic: null });
+    return;
+  }
+  const data = local === null ? null : await entryData(file, local, header, open);
+  if (data === null || data === 'damaged') {
+    if (data === 'damaged') contents.contradictions.add('an entry is damaged');
+    else if (local !== null) unreadable(names, header, contents);
+    contents.members.push({ ...known, encrypted: false, magic: null });
+    return;
+  }
+  await lookInto({ ...data, names }, context, contents);
+}
+
+/** An entry that cannot be unpacked is a finding when it would have been opened. */
+function unreadable(names: Unpackable['names'], header: LocalHeader, contents: ArchiveContents): void {
+  if (archiveNameType(names) !== null)
+    contents.unsupported.add(`an archive packed by method ${header.method}`);
+}
+
+/** The data behind `local`, as `header` describes it; `open`: until it ends by itself. Null: packed in a way nobody here reads. */
+async function entryData(
+  file: ArchiveBytes,
+  local: LocalHeader,
+  header: LocalHeader,
+  open: boolean,
+): Promise<Omit<Unpackable, 'names'> | 'damaged' | null> {
+  const at = local.at + local.length;
+  const packed = Math.min(open ? file.size : header.packed, Math.max(0, file.size - at));
+  const size = open ? null : header.size;
+  const check = open ? null : header.crc32;
+  const start = await file.read(at, Math.min(packed, PEEK_BYTES));
+  if (header.method === STORED) {
+    const leading = start.subarray(0, LEADING_BYTES);
+    return { leading, packed, size, crc32: check, chunks: () => stored(file, at, packed) };
+  }
+  if (header.method !== DEFLATED) return null;
+  const leading = inflatedStart(start);
+  if (leading === null) return 'damaged';
+  const small = size !== null && size <= AT_ONCE && packed <= AT_ONCE;
+  const chunks = () => (small ? inflatedAtOnce(file, at, packed, size) : inflated(file, at, packed, !open));
+  return { leading, packed, size, crc32: check, chunks };
+}
+
+async function* stored(file: ArchiveBytes, from: number, length: number): AsyncGenerator<Buffer> {
+  for (let done = 0; done < length; ) {
+    const bytes = await file.read(from + done, Math.min(READ_BYTES, length - done));
+    if (bytes.length === 0) return;
+    done += bytes.length;
+    yield bytes;
+  }
+}
+
+/** The leading bytes of what `packed` is the beginning of; null when it is no deflated data. */
+function inflatedStart(packed: Buffer): Buffer | null {
+  try {
+    return inflateRawSync(packed, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, LEADING_BYTES);
+  } catch {
+    return null;
+  }
+}
+
+async function* inflatedAtOnce(
+  file: ArchiveBytes,
+  at: number,
+  packed: number,
+  size: number,
+): AsyncGenerator<Buffer> {
+  const bytes = await file.read(at, packed);
+  // One byte more than declared is enough to see that the declaration is wrong; zlib says so by throwing.
+  yield inflateRawSync(bytes, { maxOutputLength: size + 1 });
+}
+
+/** `exact`: the deflated data ought to end where the packed bytes do. */
+async function* inflated(
+  file: ArchiveBytes,
+  at: number,
+  packed: number,
+  exact: boolean,
+): AsyncGenerator<Buffer> {
+  const inflate = createInflateRaw({ chunkSize: READ_BYTES });
+  // Its errors come out of the iteration below as well.
+  pipeline(Readable.from(stored(file, at, packed), { objectMode: false }), inflate, () => undefined);
+  yield* inflate as AsyncIterable<Buffer>;
+  if (exact && inflate.bytesWritten !== packed)
+    throw new Error('deflated data ends before the packed bytes do');
+}
