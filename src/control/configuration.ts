@@ -101,9 +101,19 @@ export class Configuration {
 }
 
 function overlay(client: Effective, entries: readonly SimcontrolEntry[]): Effective {
-  const changes: Changes = new Map();
+  const changes = growing(client);
   for (const entry of entries) recipientChanges(entry, changes, null);
   return changes.size === 0 ? client : client.with(changes);
+}
+
+/** Lists to which simcontrol adds begin with what the client has. */
+function growing(client: Effective): Changes {
+  const changes: Changes = new Map();
+  for (const name of SETTING_NAMES) {
+    if (settingNamed(name)?.add === undefined || client.values[name] === SETTINGS[name].builtIn) continue;
+    changes.set(name, { value: client.values[name], origin: client.origin(name) });
+  }
+  return changes;
 }
 
 /** What a line of tcp.smtp sets; complains, when asked to, about values and about names that look like typing errors. */
@@ -166,6 +176,14 @@ function apply(
   const parse = settingNamed(name)?.kind.value;
   if (!parse) return;
   const parsed = parse(text);
-  if ('value' in parsed) changes.set(name, { value: parsed.value, origin: { layer, place } });
-  else complaints?.error(place, 0, `${name}: ${parsed.wanted}`);
+  if ('wanted' in parsed) {
+    complaints?.error(place, 0, `${name}: ${parsed.wanted}`);
+    return;
+  }
+  for (const warning of parsed.warnings ?? []) complaints?.warn(place, 0, `${name}: ${warning}`);
+  const add = settingNamed(name)?.add;
+  const before = add === undefined ? undefined : changes.get(name);
+  const value = add === undefined || before === undefined ? parsed.value : add(before.value, parsed.value);
+  const places = before === undefined ? place : `${before.origin.place} and ${place}`;
+  changes.set(name, { value, origin: { layer, place: places } });
 }

@@ -2,7 +2,9 @@ import type { Parse } from './complaints.ts';
 import { environmentInt, firstLine, leadingInt, listEntries } from './readers.ts';
 
 /** A value, or what would have been one. */
-export type Parsed<T> = { readonly value: T } | { readonly wanted: string };
+export type Parsed<T> =
+  | { readonly value: T; readonly warnings?: readonly string[] }
+  | { readonly wanted: string };
 
 /** How the values of a setting are written: in a file of their own, and as `name=value` in tcp.smtp or simcontrol. */
 export interface Kind<T> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Origin } from '../model/origin.ts';
 import type { Actions } from './actions.ts';
 import { mergeActions } from './actions.ts';
@@ -21,7 +21,7 @@ import { parseTcpRules, tcpRulesFromCdb } from './tcprules.ts';
 
 /** Where a configuration comes from, and what it may name. */
 export interface LoadOptions {
-  /** The shipped control directory. */
+  /** The shipped control directory; the shipped quarantine-events.txt stands beside it. */
   readonly rulesDir: string;
   /** The site's control directory; null: the shipped one alone. */
   readonly controlDir: string | null;
@@ -42,12 +42,13 @@ const NEVER_SHIPPED_TO_A_SITE: ReadonlySet<string> = new Set([
   'listen',
 ]);
 
+/** The rule file that is shipped, and may be edited, outside of the control directory. */
+const EVENTS_FILE = 'quarantine-events.txt';
+
 const EXTRA_FILES = ['simcontrol', 'simcontrol.cdb', 'morercpthosts.cdb', 'tcp.smtp', 'tcp.smtp.cdb'];
 
 const FILE_NAMES: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.flatMap(name =>
-    [name, ...(SETTINGS[name].alsoFiles ?? [])].map((file): [string, SettingName] => [file, name]),
-  ),
+  SETTING_NAMES.flatMap(name => fileNames(name).map((file): [string, SettingName] => [file, name])),
 );
 
 /**
@@ -59,7 +60,10 @@ export async function loadConfiguration(
   complaints: Complaints,
 ): Promise<Configuration> {
   const wanted = (name: string) => FILE_NAMES.has(name) || EXTRA_FILES.includes(name);
-  const shipped = await readControlDirectory(options.rulesDir, wanted, complaints);
+  const shipped = withEvents(
+    await readControlDirectory(options.rulesDir, wanted, complaints),
+    await readControlFile(join(dirname(options.rulesDir), EVENTS_FILE), complaints),
+  );
   const site =
     options.controlDir === null ? null : await readControlDirectory(options.controlDir, wanted, complaints);
   if (site) warnOfUnknownFiles(site, complaints);
@@ -77,6 +81,11 @@ export function withRules(before: Configuration, rules: TcpRules | null): Config
   return new Configuration(before.generation, before.site, rules, before.simcontrol);
 }
 
+function withEvents(shipped: ControlDirectory, events: ControlFile | null): ControlDirectory {
+  if (events === null) return shipped;
+  return { ...shipped, files: new Map([...shipped.files, [EVENTS_FILE, events]]) };
+}
+
 function siteSettings(
   shipped: ControlDirectory,
   site: ControlDirectory | null,
@@ -91,12 +100,10 @@ function siteSettings(
     [site, 'site'],
   ] as const) {
     if (directory === null) continue;
-    for (const [fileName, file] of directory.files) {
-      const name = FILE_NAMES.get(fileName);
-      if (name === undefined) continue;
+    for (const [name, file] of chosenFiles(directory, complaints)) {
       if (layer === 'default' && site !== null && NEVER_SHIPPED_TO_A_SITE.has(name)) continue;
       if (!(SETTINGS[name].layers as readonly string[]).includes(layer)) continue;
-      hash.update(`${layer} ${fileName} ${file.bytes.length}\n`).update(file.bytes);
+      hash.update(`${layer} ${basename(file.path)} ${file.bytes.length}\n`).update(file.bytes);
       const value = settingNamed(name)?.kind.file(textOf(file), file.path, complaints);
       if (value === undefined) continue;
       values[name] = name === 'actions' ? mergeActions(values[name] as Actions, value as Actions) : value;
@@ -112,6 +119,24 @@ function siteSettings(
   }
   if (values.me === '') values.me = hostname();
   return new Effective(values as unknown as SettingValues, origins);
+}
+
+/** The file of each setting; where it stands under several of its names, the first of these counts. */
+function* chosenFiles(
+  directory: ControlDirectory,
+  complaints: Complaints,
+): Generator<[SettingName, ControlFile], void, void> {
+  for (const name of SETTING_NAMES) {
+    const [first, ...others] = fileNames(name).flatMap(fileName => directory.files.get(fileName) ?? []);
+    if (first === undefined) continue;
+    yield [name, first];
+    for (const other of others)
+      complaints.warn(other.path, 0, `is not read, since ${basename(first.path)} is there`);
+  }
+}
+
+function fileNames(name: SettingName): readonly string[] {
+  return [name, ...(settingNamed(name)?.alsoFiles ?? [])];
 }
 
 function requireSite(effective: Effective, site: ControlDirectory, complaints: Complaints): void {

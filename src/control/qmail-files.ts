@@ -41,7 +41,6 @@ export const QMAIL_FILES: ReadonlySet<string> = new Set([
   'spfguess',
   'spfipv6',
   'spfrules',
-  'ssattach',
   'tlsserverciphers',
   'validrcptto',
   'validrcptto.cdb',

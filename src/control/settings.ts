@@ -1,6 +1,7 @@
 import type { Layer } from '../model/origin.ts';
 import { NO_ACTIONS, parseActions, showActions } from './actions.ts';
 import { parseAddressList } from './address-list.ts';
+import { attachList, parseAttachValue, parseSsattach } from './attach-list.ts';
 import { parseDnsblList, parseDnsLists } from './dns-lists.ts';
 import { parseDomainList } from './domain-list.ts';
 import { parseIpList } from './ip-list.ts';
@@ -19,6 +20,9 @@ import {
   words,
 } from './kinds.ts';
 import { dnsServerFault, listenFault, networkFault } from './network-entries.ts';
+import { addLinePatterns, parseLinePatternFile, parseLinePatterns } from './line-patterns.ts';
+import type { LinePatterns } from './line-patterns.ts';
+import { parseQuarantineEvents } from './quarantine-events.ts';
 import { listEntries } from './readers.ts';
 import { parsePatternList } from './pattern.ts';
 import { parseRoutes } from './routes.ts';
@@ -35,6 +39,8 @@ export interface Setting<T> {
   readonly doc: string;
   /** Older or other names under which the control file may stand. */
   readonly alsoFiles?: readonly string[];
+  /** For a list that grows from record to record of simcontrol, where other values replace each other. */
+  add?(before: T, more: T): T;
 }
 
 const FILES: readonly Layer[] = ['default', 'site'];
@@ -450,6 +456,55 @@ export const SETTINGS = {
   ),
   tarpitdelay: client(classicInt('seconds'), 5, ['TARPITDELAY'], 'tarpit', 'How long it waits.'),
 
+  // Content checks
+  quarantineevents: file(
+    format(
+      'NAME or EXPRESSION, TAB, SIZE= or Policy-HEADER:, TAB, description',
+      parseQuarantineEvents,
+      rules => `${rules.size} rules`,
+    ),
+    nothing(parseQuarantineEvents),
+    'events',
+    'Rules of qmail-scanner for attachments and headers. A site’s own file replaces the shipped one, which stands beside `rules/`.',
+    ['quarantine-events.txt', 'quarantine-attachments.txt'],
+  ),
+  attach: {
+    kind: {
+      syntax: 'ends of names, one a line; joined by `:` in simcontrol',
+      file: parseSsattach,
+      value: parseAttachValue,
+      show: list => list.patterns.map(pattern => Buffer.from(pattern).toString('latin1')).join(':') || 'none',
+    },
+    builtIn: attachList([]),
+    layers: ['default', 'site', 'recipient'],
+    variables: [],
+    usedBy: 'attach',
+    doc: 'Refused attachment names, by their ends: simscan’s list. In simcontrol, a list replaces the one before it.',
+    alsoFiles: ['ssattach'],
+  } as Setting<ReturnType<typeof attachList>>,
+  attacharchives: {
+    kind: flag,
+    builtIn: true,
+    layers: EVERYWHERE,
+    variables: ['ATTACHARCHIVES'],
+    usedBy: 'attach',
+    doc: 'Compare names inside archives with `attach`, too; simscan did not see them.',
+  } as Setting<boolean>,
+  regex: {
+    kind: {
+      syntax: 'expressions, one a line; joined by `:` in simcontrol',
+      file: parseLinePatternFile,
+      value: parseLinePatterns,
+      show: list => list.map(one => one.source).join(':') || 'none',
+    },
+    builtIn: [],
+    layers: ['default', 'site', 'recipient'],
+    variables: [],
+    usedBy: 'regex',
+    doc: 'Expressions that refuse a message when one matches a line of it. In simcontrol, each list goes behind the one before it.',
+    add: addLinePatterns,
+  } as Setting<LinePatterns>,
+
   // Policy
   checks: file(
     lines,
@@ -564,8 +619,6 @@ export const SETTINGS = {
   spam: later(flag, false, 'Ask SpamAssassin.'),
   spam_hits: later(decimal('points'), 0, 'Refuse from this SpamAssassin score on.'),
   spam_passthru: later(flag, false, 'Deliver spam, marked.'),
-  attach: later(words, [], 'Refused attachment names, by suffix.'),
-  regex: later(words, [], 'Expressions that refuse a message by line.'),
   trophie: later(flag, false, 'The Trophie scanner, which no longer exists.'),
   spamuser: later(line, '', 'User whose SpamAssassin preferences apply.'),
   qmailqueue: later(line, '', 'Program that queues the message.'),
