@@ -13,6 +13,8 @@ const PEERS = {
   tcpserver: 'ucspi-tcp',
   rblsmtpd: 'ucspi-tcp',
   tcprules: 'ucspi-tcp',
+  maildrop: 'maildrop',
+  procmail: 'procmail',
   openssl: 'openssl',
   xz: 'xz-utils',
 };
