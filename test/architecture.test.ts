@@ -24,7 +24,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   policy: { from: ['model'], pure: true },
   pipeline: { from: ['model', 'policy', 'mail'], types: ['control'] },
   relay: { from: ['model', 'mail'], types: ['control'] },
-  quarantine: { from: ['model', 'mail'] },
+  quarantine: { from: ['model', 'mail', 'store', 'pipeline'] },
   journal: { from: ['model', 'store'] },
   smtp: { from: ['model', 'mail', 'pipeline'], types: ['control'] },
   qmail: { from: ['model', 'mail', 'pipeline'], types: ['control'] },

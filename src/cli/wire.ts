@@ -8,7 +8,7 @@ import type { Journal } from '../model/record.ts';
 import type { GatewayParts } from '../pipeline/parts.ts';
 import { Gateway } from '../pipeline/gateway.ts';
 import { PLUGINS } from '../plugins/list.ts';
-import { holdMessage } from '../quarantine/hold.ts';
+import { hold } from '../quarantine/hold.ts';
 import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
 import { createIds } from './ids.ts';
@@ -68,21 +68,7 @@ export function wire(
       return router;
     },
     journal,
-    hold: (held, added, message) =>
-      holdMessage(
-        quarantineFolder(where, current.site.values),
-        {
-          id: held.id,
-          sender: held.sender?.text ?? null,
-          recipients: held.recipients.map(r => r.address.text),
-          reason: held.recipients[0]?.rule ?? '',
-          clientIp: held.record.client?.ip ?? null,
-          helo: held.record.helo?.name ?? null,
-          time: held.record.time,
-        },
-        added,
-        message,
-      ),
+    hold: (held, added, message) => hold(quarantineFolder(where, current.site.values), held, added, message),
     spoolFolder: () => spoolFolder(where, current.site.values),
     storageTrouble: () => null,
     newId: createIds(),

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { FileHandle } from 'node:fs/promises';
-import type { Message } from '../model/message.ts';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import {
   makeDirectory,
   moveDurable,
@@ -11,72 +10,103 @@ import {
   writeDurably,
   writeFully,
 } from '../mail/durable-file.ts';
+import { LineEnds } from '../mail/line-ends.ts';
+import type { Message } from '../model/message.ts';
+import type { Held } from '../pipeline/parts.ts';
+import type { HeldContent } from './format.ts';
+import { encodeHead } from './format.ts';
 
 /*
- * What the files of a held message ID guarantee, in the order in which they come about. A crash between two steps
+ * What the file of a held copy ID guarantees, in the order in which its states come about. A crash between two steps
  * leaves the state before; the client is told 250 after the last one only.
  *
- *   H1  ID.eml.tmp             nothing: may be cut short
- *   H2  ID.eml.tmp ID.json.tmp nothing, though both may be whole (each is synced before the next step)
- *   H3  ID.eml     ID.json.tmp the message is whole and on the disk, but not committed
- *   H4  ID.eml     ID.json     held: envelope and message are whole and on the disk
+ *   H1  tmp/ID            nothing: may be cut short
+ *   H2  tmp/ID synced     nothing, though it may be whole
+ *   H3  new/ID            whole, but a power cut may take the name back; when it is found, it counts as held
+ *   H4  new/ID, new synced  held: whole and on the disk, under its name
  *
- * So: ID.json is the commit mark, and where it is ID.eml is. Whoever reads the quarantine looks for *.json only. What
- * belongs to no ID.json was never answered for and may be removed once no process can be writing it. To give up a held
- * message, remove ID.json first.
+ * The index comes afterwards and promises nothing: it is remade from the files (keeper.ts). What is in tmp was never
+ * answered for and is removed at start-up once no process can be writing it. From H4 on the file changes only in the
+ * bytes of its states, and it ends as is told in held-file.ts.
  */
-
-/** The envelope of a held message and why it is held. Strings from outside are byte strings, one char one byte. */
-export interface HeldEnvelope {
-  /** Names the files: letters, digits, `.`, `_` and `-`, not beginning with a dot. */
-  readonly id: string;
-  /** null: the null sender. */
-  readonly sender: string | null;
-  readonly recipients: readonly string[];
-  /** The rule that decided. */
-  readonly reason: string;
-  /** null: a local submission. */
-  readonly clientIp: string | null;
-  readonly helo: string | null;
-  /** Milliseconds since the epoch. */
-  readonly time: number;
-}
 
 /**
- * Holds a message in `folder`: `added` and the original bytes, CRLF line ends kept, as ID.eml; the envelope as ID.json.
- * Resolves when both are on the disk under these names. Rejects with an Error otherwise, a damaged message included;
- * then no ID.json is left. The folder is made when it is missing.
+ * Holds a copy in the Maildir `folder`, which is made when it is missing. Resolves when the file is on the disk under
+ * its name. Rejects with an Error otherwise: a full disk, an id that is taken or makes no file name, a message that is
+ * damaged or has an LF without CR; then nothing is left.
  */
-export async function holdMessage(
-  folder: string,
-  envelope: HeldEnvelope,
-  added: Buffer,
-  message: Message,
-): Promise<void> {
-  if (!/^[\w-][\w.-]{0,199}$/.test(envelope.id)) throw new Error('the id does not make a file name');
-  const eml = path.join(folder, `${envelope.id}.eml`);
-  const json = path.join(folder, `${envelope.id}.json`);
-  if (existsSync(json)) throw new Error(`${envelope.id} is held already`);
-  await makeDirectory(folder);
-  await writeDurably(`${eml}.tmp`, file => writeWhole(file, added, message));
+export async function hold(folder: string, held: Held, added: Buffer, message: Message): Promise<void> {
+  const { id, record } = held;
+  const ours = new LineEnds();
+  const addedLf = Buffer.concat([ours.toLf(added), ours.end()]);
+  const content: HeldContent = {
+    added: added.length,
+    addedStored: addedLf.length,
+    addedCrc32: crc32(added),
+    size: message.size,
+    stored: message.size - message.lines,
+    crc32: message.crc32,
+  };
+  const head = encodeHead({
+    id,
+    time: record.time,
+    sender: held.sender?.text ?? null,
+    parameters: held.parameters,
+    clientIp: record.client?.ip ?? null,
+    helo: record.helo?.name ?? null,
+    recipients: held.recipients.map(r => ({
+      address: r.address.text,
+      forwarded: r.forwarded.text,
+      rule: r.rule,
+      verdict: r.verdict,
+      state: 'held',
+      since: record.time,
+    })),
+    content,
+    record,
+  });
+  const from = join(folder, 'tmp', id);
+  const to = join(folder, 'new', id);
+  if (existsSync(to)) throw new Error(`${id} is held already`);
+  const write = () => writeDurably(from, file => fill(file, [head, addedLf], message, content));
+  await write().catch(async (error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    for (const sub of ['tmp', 'new', 'cur']) await makeDirectory(join(folder, sub));
+    await write();
+  });
+  await moveDurable(from, to);
   try {
-    await writeDurably(`${json}.tmp`, file => writeFully(file, Buffer.from(`${JSON.stringify(envelope)}\n`)));
-    await moveDurable(`${eml}.tmp`, eml);
-    await syncDirectory(folder);
-    await moveDurable(`${json}.tmp`, json);
-    await syncDirectory(folder);
+    await syncDirectory(join(folder, 'new'));
   } catch (error) {
-    for (const name of [json, `${json}.tmp`, eml, `${eml}.tmp`]) await remove(name);
+    await remove(to);
     throw error;
   }
 }
 
-async function writeWhole(file: FileHandle, added: Buffer, message: Message): Promise<void> {
-  await writeFully(file, added);
+async function fill(
+  file: FileHandle,
+  beginning: readonly Buffer[],
+  message: Message,
+  { size, stored, crc32: wanted }: HeldContent,
+): Promise<void> {
+  const lineEnds = new LineEnds();
+  let before: readonly Buffer[] = beginning;
   let crc = 0;
+  let came = 0;
+  let written = 0;
+  const put = async (piece: Buffer) => {
+    written += piece.length;
+    await writeFully(file, before.length === 0 ? piece : Buffer.concat([...before, piece]));
+    before = [];
+  };
   for await (const chunk of message.chunks()) {
     crc = crc32(chunk, crc);
-    await writeFully(file, chunk);
+    came += chunk.length;
+    await put(lineEnds.toLf(chunk));
   }
-  if (crc !== message.crc32) throw new Error('message could not be read back intact: CRC-32 differs');
+  await put(lineEnds.end());
+  if (crc !== wanted || came !== size)
+    throw new Error('message could not be read back intact: CRC-32 differs');
+  if (!lineEnds.reversible || written !== stored)
+    throw new Error('a line of the message ends in LF without CR: its bytes could not be kept exactly');
 }

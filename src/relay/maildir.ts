@@ -17,7 +17,7 @@ import {
   writeDurably,
   writeFully,
 } from '../mail/durable-file.ts';
-import { LineEnds } from './line-ends.ts';
+import { LineEnds } from '../mail/line-ends.ts';
 
 const RECIPIENT_OK = reply(250, '2.1.5', 'ok');
 const STORED = reply(250, '2.0.0', 'ok, stored');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { HeldFile } from '../../src/quarantine/held-file.ts';
+import { bytesOf } from '../mail/stored.ts';
 import { startGateway } from '../support/gateway.ts';
 import { startSmtpSink } from '../support/peers.ts';
 import { freePort, temporaryFolder } from '../support/processes.ts';
@@ -137,11 +138,15 @@ test('LMTP over a Unix socket with mixed answers: who was refused late is held, 
       ['three@example.com', '250 2.0.0 saved'],
     ],
   );
-  assert.deepEqual(await gateway.quarantine(), [`${id}.refused.eml`, `${id}.refused.json`]);
-  const held = JSON.parse(await readFile(join(gateway.state, 'quarantine', `${id}.refused.json`), 'utf8'));
-  assert.deepEqual(held.recipients, ['two@example.com']);
-  const eml = await readFile(join(gateway.state, 'quarantine', `${id}.refused.eml`), 'latin1');
-  assert.ok(eml.endsWith('\r\n\r\nhello\r\n'));
+  const heldId = `${id}.refused`;
+  assert.deepEqual(await gateway.quarantine(), [heldId]);
+  await using held = await HeldFile.open(join(gateway.state, 'quarantine', 'new', heldId), heldId);
+  assert.deepEqual(
+    held.head.recipients.map(r => r.address),
+    ['two@example.com'],
+  );
+  const { message } = await held.message();
+  assert.ok((await bytesOf(message)).toString().endsWith('\r\n\r\nhello\r\n'));
   assert.equal(server.commands[0], 'LHLO mx.example.com');
 });
 

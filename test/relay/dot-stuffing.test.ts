@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DotStuffer } from '../../src/relay/dot-stuffing.ts';
-import { LineEnds } from '../../src/relay/line-ends.ts';
+import { LineEnds } from '../../src/mail/line-ends.ts';
 
 const piece = fc.oneof(
   fc.constantFrom('.', '\r\n', '\r', '\n', '..', '.\r\n', '\r\n.', 'a', '\0'),

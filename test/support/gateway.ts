@@ -157,9 +157,10 @@ export class RunningGateway implements AsyncDisposable {
     return Promise.all(names.map(file => readFile(join(folder, file))));
   }
 
-  /** Names of the files in the quarantine. */
+  /** Names of the files in the quarantine, `new` and `cur`: the ids of held copies, in `cur` with flags. */
   async quarantine(): Promise<string[]> {
-    const names: string[] = await readdir(join(this.state, 'quarantine')).catch(() => []);
+    const folders = ['new', 'cur'].map(sub => join(this.state, 'quarantine', sub));
+    const names = (await Promise.all(folders.map(folder => readdir(folder).catch(() => [])))).flat();
     return names.toSorted((a, b) => (a < b ? -1 : 1));
   }
 
