@@ -603,7 +603,19 @@ export const SETTINGS = {
     line,
     '',
     'quarantine',
-    'Folder of held messages; default `quarantine` in the state folder.',
+    'Folder of held messages, a Maildir; default `quarantine` in the state folder.',
+  ),
+  quarantinedays: file(
+    int('days', 1, 3650),
+    30,
+    'quarantine',
+    'How long the contents of held messages are kept, released or not; envelope and record stay `retention` days longer.',
+  ),
+  diskfree: file(
+    int('MiB', 0, 1024 * 1024),
+    100,
+    'smtp, quarantine',
+    'Free space on the disks of quarantine and spool files below which DATA is answered with 452; 0: no limit.',
   ),
   logformat: file(
     oneOf('json', 'plain'),
