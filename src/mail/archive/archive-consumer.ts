@@ -4,12 +4,16 @@ import { archiveType } from './archive-type.ts';
 import type { ArchiveType } from './archive-type.ts';
 import type { ArchiveBudget } from './budget.ts';
 import { CollectedBytes } from './collected-bytes.ts';
+import { readGzip } from './gzip.ts';
+import { readTar } from './tar.ts';
 import type { ArchiveContents, ReadArchive } from './unpack.ts';
 import { readZip } from './zip.ts';
 
 /** Who reads what; a type that is not here is recognised and named. */
 const READERS: ReadonlyMap<string, ReadArchive> = new Map<string, ReadArchive>([
   ['application/zip', readZip],
+  ['application/gzip', readGzip],
+  ['application/x-tar', readTar],
 ]);
 
 /** For archives whose part or entry has no name. */

@@ -9,16 +9,20 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /**
  * What unpackers could show for an entry's name. `raw` is a byte string as it stands in the archive, `unicode` the
  * byte string (UTF-8) of a second name beside it, or null. Valid UTF-8 is taken for UTF-8 with or without the flag
- * that says so, as most unpackers do; all else is code page 437 (APPNOTE 4.4.4, appendix D). A name with a NUL is also
+ * that says so, as most unpackers do; all else is `charset`, of zip code page 437 (APPNOTE 4.4.4, appendix D). A name with a NUL is also
  * what stands before it, for unpackers written in C.
  */
-export function entryNames(raw: string, unicode: string | null = null): FileName[] {
+export function entryNames(
+  raw: string,
+  unicode: string | null = null,
+  charset: 'cp437' | 'latin1' = 'cp437',
+): FileName[] {
   const names: FileName[] = [];
   for (const bytes of unicode === null || unicode === raw ? [raw] : [raw, unicode]) {
     const kept = shortened(bytes);
-    add(names, decoded(kept), kept);
+    add(names, decoded(kept, charset), kept);
     const nul = kept.indexOf('\0');
-    if (nul > 0) add(names, decoded(kept.slice(0, nul)), kept);
+    if (nul > 0) add(names, decoded(kept.slice(0, nul), charset), kept);
   }
   return names;
 }
@@ -40,11 +44,11 @@ function shortened(bytes: string): string {
   return bytes.slice(0, NAME_LENGTH / 2) + bytes.slice(-NAME_LENGTH / 2);
 }
 
-function decoded(bytes: string): string {
+function decoded(bytes: string, charset: string): string {
   const buffer = Buffer.from(bytes, 'latin1');
   try {
     return UTF8.decode(buffer);
   } catch {
-    return iconv.decode(buffer, 'cp437');
+    return iconv.decode(buffer, charset);
   }
 }

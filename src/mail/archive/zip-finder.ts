@@ -65,6 +65,7 @@ export class ZipFinder {
   readonly #centrals = new Set<number>();
   readonly #locals = new Map<number, LocalHeader | null>();
   readonly #directories: Span[] = [];
+  readonly #data = new Map<CentralHeader, Span>();
   #strays = 0;
 
   constructor(file: ArchiveBytes, budget: ArchiveBudget) {
@@ -198,20 +199,19 @@ export class ZipFinder {
 
   /** What nothing accounts for, in order. */
   async #gaps(program: boolean): Promise<Span[]> {
-    const spans = [...this.#directories];
-    const data: Span[] = [];
     for (const { central, local } of this.entries) {
-      if (central === null || local === null) continue;
-      data.push(await this.#accountedFor(central, local));
+      if (central === null || local === null || this.#data.has(central)) continue;
+      this.#data.set(central, await this.#accountedFor(central, local));
       await this.#budget.pace();
     }
+    const data = [...this.#data.values()];
     data.sort((a, b) => a.from - b.from);
     for (const [i, span] of data.entries()) {
       const next = data[i + 1];
       if (next !== undefined && next.from < span.to) this.contradictions.add('entries overlap');
       if (span.to > this.#file.size) this.contradictions.add('an entry is cut off');
     }
-    spans.push(...data);
+    const spans = [...this.#directories, ...data];
     spans.sort((a, b) => a.from - b.from);
     const gaps: Span[] = [];
     let at = program ? (spans[0]?.from ?? 0) : 0;

@@ -1,8 +1,7 @@
-import { createInflateRaw, constants, inflateRawSync } from 'node:zlib';
-import { pipeline, Readable } from 'node:stream';
 import { archiveNameType } from './archive-type.ts';
 import type { ArchiveBytes } from './collected-bytes.ts';
 import { entryNames, mergedNames } from './entry-names.ts';
+import { PEEK_BYTES, inflated, inflatedStart, stored } from './inflate.ts';
 import type { ArchiveContents, ArchiveContext, Unpackable } from './unpack.ts';
 import { LEADING_BYTES, lookInto, nothingFound } from './unpack.ts';
 import { ZipFinder } from './zip-finder.ts';
@@ -11,15 +10,6 @@ import type { LocalHeader } from './zip-headers.ts';
 
 const STORED = 0;
 const DEFLATED = 8;
-
-/** Packed bytes that are enough for the leading bytes of an entry; they unpack to a megabyte at most. */
-const PEEK_BYTES = 1024;
-
-/** Packed and unpacked no larger than this, an entry is unpacked at once: cheaper than a stream. Bytes. */
-const AT_ONCE = 64 * 1024;
-
-/** Packed bytes read at a time. */
-const READ_BYTES = 64 * 1024;
 
 /** Reads a zip file: see ZipFinder for which entries there are. Rejects when `file` cannot be read. */
 export async function readZip(
@@ -99,51 +89,5 @@ async function entryData(
   if (header.method !== DEFLATED) return null;
   const leading = inflatedStart(start);
   if (leading === null) return 'damaged';
-  const small = size !== null && size <= AT_ONCE && packed <= AT_ONCE;
-  const chunks = () => (small ? inflatedAtOnce(file, at, packed, size) : inflated(file, at, packed, !open));
-  return { leading, packed, size, crc32: check, chunks };
-}
-
-async function* stored(file: ArchiveBytes, from: number, length: number): AsyncGenerator<Buffer> {
-  for (let done = 0; done < length; ) {
-    const bytes = await file.read(from + done, Math.min(READ_BYTES, length - done));
-    if (bytes.length === 0) return;
-    done += bytes.length;
-    yield bytes;
-  }
-}
-
-/** The leading bytes of what `packed` is the beginning of; null when it is no deflated data. */
-function inflatedStart(packed: Buffer): Buffer | null {
-  try {
-    return inflateRawSync(packed, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, LEADING_BYTES);
-  } catch {
-    return null;
-  }
-}
-
-async function* inflatedAtOnce(
-  file: ArchiveBytes,
-  at: number,
-  packed: number,
-  size: number,
-): AsyncGenerator<Buffer> {
-  const bytes = await file.read(at, packed);
-  // One byte more than declared is enough to see that the declaration is wrong; zlib says so by throwing.
-  yield inflateRawSync(bytes, { maxOutputLength: size + 1 });
-}
-
-/** `exact`: the deflated data ought to end where the packed bytes do. */
-async function* inflated(
-  file: ArchiveBytes,
-  at: number,
-  packed: number,
-  exact: boolean,
-): AsyncGenerator<Buffer> {
-  const inflate = createInflateRaw({ chunkSize: READ_BYTES });
-  // Its errors come out of the iteration below as well.
-  pipeline(Readable.from(stored(file, at, packed), { objectMode: false }), inflate, () => undefined);
-  yield* inflate as AsyncIterable<Buffer>;
-  if (exact && inflate.bytesWritten !== packed)
-    throw new Error('deflated data ends before the packed bytes do');
+  return { leading, packed, size, crc32: check, chunks: () => inflated(file, at, packed, size) };
 }

@@ -1,0 +1,72 @@
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGunzip, createInflateRaw, inflateRawSync } from 'node:zlib';
+import type { InflateRaw } from 'node:zlib';
+import type { ArchiveBytes } from './collected-bytes.ts';
+import { LEADING_BYTES } from './unpack.ts';
+
+/** Packed bytes that are enough for the leading bytes of an entry; they unpack to a megabyte at most. */
+export const PEEK_BYTES = 1024;
+
+/** Packed and unpacked no larger than this, data is unpacked at once: cheaper than a stream. Bytes. */
+const AT_ONCE = 64 * 1024;
+
+/** Read, and unpacked, at a time. Bytes. */
+const PIECE = 64 * 1024;
+
+/** `length` bytes from `from` on as they are, fewer where the file ends. */
+export async function* stored(file: ArchiveBytes, from: number, length: number): AsyncGenerator<Buffer> {
+  for (let done = 0; done < length; ) {
+    const bytes = await file.read(from + done, Math.min(PIECE, length - done));
+    if (bytes.length === 0) return;
+    done += bytes.length;
+    yield bytes;
+  }
+}
+
+/** The leading bytes of what `packed`, `PEEK_BYTES` at most, is the beginning of; null when it is no deflated data. */
+export function inflatedStart(packed: Buffer): Buffer | null {
+  try {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH };
+    return inflateRawSync(packed.subarray(0, PEEK_BYTES), options).subarray(0, LEADING_BYTES);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What the `packed` bytes from `at` on are deflated from, `size` bytes as declared. Throws when they are damaged, or end
+ * in a place of their own; with `size` null the packer did not know either, and they may.
+ */
+export async function* inflated(
+  file: ArchiveBytes,
+  at: number,
+  packed: number,
+  size: number | null,
+): AsyncGenerator<Buffer> {
+  if (size !== null && size <= AT_ONCE && packed <= AT_ONCE) {
+    // zlib throws when there is more than one byte too much, and one is enough to see that the declaration is wrong.
+    const { buffer, engine } = inflateRawSync(await file.read(at, packed), {
+      maxOutputLength: size + 1,
+      info: true,
+    }) as unknown as { readonly buffer: Buffer; readonly engine: InflateRaw };
+    yield buffer;
+    endsBehind(engine, packed);
+    return;
+  }
+  const inflate = createInflateRaw({ chunkSize: PIECE });
+  // Its errors come out of the iteration below as well.
+  pipeline(Readable.from(stored(file, at, packed), { objectMode: false }), inflate, () => undefined);
+  yield* inflate as AsyncIterable<Buffer>;
+  if (size !== null) endsBehind(inflate, packed);
+}
+
+/** What a gzip file (RFC 1952), all its members one behind the other, is made from. Throws when it is damaged. */
+export async function* gunzipped(file: ArchiveBytes): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: PIECE });
+  pipeline(Readable.from(stored(file, 0, file.size), { objectMode: false }), gunzip, () => undefined);
+  yield* gunzip as AsyncIterable<Buffer>;
+}
+
+function endsBehind(engine: InflateRaw, packed: number): void {
+  if (engine.bytesWritten !== packed) throw new Error('deflated data ends before the packed bytes do');
+}
