@@ -1,5 +1,5 @@
 /** Virtual headers of qmail-scanner 2.03 (qmail-scanner.md 2.3), in lower case, that are tested here. */
-export const VIRTUAL_HEADERS = [
+const VIRTUAL_HEADERS = [
   'mailfrom',
   'rcptto',
   'remoteipaddr',
@@ -10,6 +10,10 @@ export const VIRTUAL_HEADERS = [
 ] as const;
 
 export type VirtualHeader = (typeof VIRTUAL_HEADERS)[number];
+
+export function isVirtualHeader(name: string): name is VirtualHeader {
+  return (VIRTUAL_HEADERS as readonly string[]).includes(name);
+}
 
 /** Those that are not: nobody here knows how to tell. */
 const UNAVAILABLE: readonly string[] = ['issensitiveandnocrypto', 'cryptodetails'];

@@ -1,8 +1,8 @@
 import type { Complaints } from './complaints.ts';
 import type { PerlPattern } from './perl-pattern.ts';
 import { perlPattern } from './perl-pattern.ts';
-import type { EventLine, SizeTest } from './quarantine-event-line.ts';
-import { parseEventLine } from './quarantine-event-line.ts';
+import type { EventLine, SizeTest, VirtualHeader } from './quarantine-event-line.ts';
+import { isVirtualHeader, parseEventLine } from './quarantine-event-line.ts';
 import { lines } from './readers.ts';
 import { charactersOf } from './utf8-text.ts';
 
@@ -33,14 +33,17 @@ export interface EventRules {
    * only rules for any size can match. Takes no longer for a longer list.
    */
   file(name: string, size: number | null): readonly EventRule[];
-  /** Some rule is about this header, virtual or not (lower case). */
-  aboutHeader(name: string): boolean;
+  /** Some rule is about the header field of this name (lower case). */
+  aboutField(name: string): boolean;
   /**
-   * The rules whose expression is the whole of a header's text. `raw` is the byte string as it stands, unfolded and
-   * trimmed, `decoded` the same with its encoded words read, Unicode; either may match. Of each, the first 8192
+   * The rules whose expression is the whole of a header field's text. `raw` is the byte string as it stands, unfolded
+   * and trimmed, `decoded` the same with its encoded words read, Unicode; either may match. Of each, the first 8192
    * characters are looked at.
    */
-  header(name: string, raw: string, decoded: string): readonly EventRule[];
+  field(name: string, raw: string, decoded: string): readonly EventRule[];
+  aboutVirtual(header: VirtualHeader): boolean;
+  /** The same for a virtual header, which no field of a message can stand in for. */
+  virtual(header: VirtualHeader, raw: string, decoded: string): readonly EventRule[];
 }
 
 interface FileRule {
@@ -57,7 +60,7 @@ interface HeaderRule {
 }
 
 /** Characters of a header's text that are tested. */
-export const LONGEST_VALUE = 8192;
+const LONGEST_VALUE = 8192;
 
 /**
  * Reads quarantine-events.txt, or quarantine-attachments.txt of 1.x (qmail-scanner.md 2). Nothing in it is an error:
@@ -89,7 +92,8 @@ class EventTable implements EventRules {
   readonly #names = new Map<string, FileRule[]>();
   readonly #extensions = new Map<string, FileRule[]>();
   readonly #extensionLengths = new Set<number>();
-  readonly #headers = new Map<string, HeaderRule[]>();
+  readonly #fields = new Map<string, HeaderRule[]>();
+  readonly #virtual = new Map<string, HeaderRule[]>();
 
   get size(): number {
     return this.rules.length;
@@ -125,7 +129,11 @@ class EventTable implements EventRules {
     if (typeof characters === 'string') return `this expression matches nothing: ${characters}`;
     const type = `${kind === 'virus' ? 'Virus' : 'Policy'}-${line.header}:`;
     const rule: EventRule = { index, kind, pattern: line.expression, type, description, place };
-    put(this.#headers, line.header, { rule, bytes, characters });
+    put(isVirtualHeader(line.header) ? this.#virtual : this.#fields, line.header, {
+      rule,
+      bytes,
+      characters,
+    });
     this.rules.push(rule);
     return null;
   }
@@ -138,21 +146,31 @@ class EventTable implements EventRules {
     return found.filter(({ size: test }) => fits(test, size)).map(({ rule }) => rule);
   }
 
-  aboutHeader(name: string): boolean {
-    return this.#headers.has(name);
+  aboutField(name: string): boolean {
+    return this.#fields.has(name);
   }
 
-  header(name: string, raw: string, decoded: string): readonly EventRule[] {
-    const rules = this.#headers.get(name);
-    if (rules === undefined) return [];
-    const bytes = raw.slice(0, LONGEST_VALUE);
-    const characters = decoded.slice(0, LONGEST_VALUE);
-    return rules
-      .filter(
-        rule => rule.bytes.matches(bytes) || (characters !== bytes && rule.characters.matches(characters)),
-      )
-      .map(({ rule }) => rule);
+  field(name: string, raw: string, decoded: string): readonly EventRule[] {
+    return matching(this.#fields.get(name) ?? [], raw, decoded);
   }
+
+  aboutVirtual(header: VirtualHeader): boolean {
+    return this.#virtual.has(header);
+  }
+
+  virtual(header: VirtualHeader, raw: string, decoded: string): readonly EventRule[] {
+    return matching(this.#virtual.get(header) ?? [], raw, decoded);
+  }
+}
+
+function matching(rules: readonly HeaderRule[], raw: string, decoded: string): readonly EventRule[] {
+  const bytes = raw.slice(0, LONGEST_VALUE);
+  const characters = decoded.slice(0, LONGEST_VALUE);
+  return rules
+    .filter(
+      rule => rule.bytes.matches(bytes) || (characters !== bytes && rule.characters.matches(characters)),
+    )
+    .map(({ rule }) => rule);
 }
 
 function put<T>(table: Map<string, T[]>, key: string, entry: T): void {

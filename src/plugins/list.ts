@@ -1,14 +1,18 @@
+import { attach } from './attach.ts';
 import { badhelo } from './badhelo.ts';
 import { badmailfrom } from './badmailfrom.ts';
 import { badmailto } from './badmailto.ts';
 import { earlytalker } from './earlytalker.ts';
+import { events } from './events.ts';
 import { headers } from './headers.ts';
 import { hops } from './hops.ts';
 import { iplist } from './iplist.ts';
 import { maxrcpt } from './maxrcpt.ts';
+import { mime } from './mime.ts';
 import { nullsender } from './nullsender.ts';
 import { rbl } from './rbl.ts';
 import { rcpthosts } from './rcpthosts.ts';
+import { regex } from './regex.ts';
 import { tarpit } from './tarpit.ts';
 
 /** Every check there is, in the order in which the record shows them: the table of contents of the product. */
@@ -25,6 +29,10 @@ export const PLUGINS = [
   nullsender,
   hops,
   headers,
+  mime,
+  events,
+  attach,
+  regex,
 ] as const;
 
 /** What is asked of a plugin here. */

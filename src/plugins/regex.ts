@@ -1,0 +1,83 @@
+import { setImmediate as pause } from 'node:timers/promises';
+import type { LinePattern, LinePatterns } from '../control/line-patterns.ts';
+import { lineWindows } from '../mail/line-windows.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Message } from '../model/message.ts';
+import { definePlugin } from './define.ts';
+
+/** Of a line, as many bytes are looked at as simscan reads of it (simscan.md 7.1). */
+const LINE_BYTES = 499;
+
+/** How long other clients may have to wait. */
+const SLICE_MS = 8;
+
+/** Line filters as simscan has them: expressions over the lines of header and body as they stand, undecoded. */
+export const regex = definePlugin({
+  name: 'regex',
+  doc: 'Looks for the expressions of `regex` in every line of the message, header and body, as it stands on the wire.',
+  tier: 'local',
+  rules: {
+    REGEX: { doc: 'An expression of `regex` matches a line of the message; the number counts from 0.' },
+  },
+  settings: ['regex'],
+  onError: 'defer',
+  sparesRelayClients: false,
+  async message({ message }, { settings, origin, signal }) {
+    const usable = settings.regex.filter(one => one.pattern !== null);
+    if (usable.length === 0) return [];
+    const hit = await firstMatch(message, usable, signal);
+    if (hit === null) return [{ rule: 'REGEX', state: 'pass' }];
+    const { number, source } = hit.pattern;
+    const finding: Finding<'REGEX'> = {
+      rule: 'REGEX',
+      state: 'hit',
+      text: `#${number}`,
+      value: hit.line,
+      detail: `#${number} ${source} matches line ${hit.number}`,
+      source: origin('regex'),
+    };
+    return [finding];
+  },
+});
+
+interface LineHit {
+  readonly pattern: LinePattern;
+  readonly line: string;
+  /** 1-based. */
+  readonly number: number;
+}
+
+async function firstMatch(
+  message: Message,
+  patterns: LinePatterns,
+  signal: AbortSignal,
+): Promise<LineHit | null> {
+  const required = patterns.map(({ pattern }) => pattern?.required ?? '');
+  const breath = breather(signal);
+  let lines = 0;
+  for await (const window of lineWindows(message.chunks(), LINE_BYTES)) {
+    // Text that is nowhere in the window is in none of its lines: most windows are done with that.
+    const possible = patterns.filter((_, i) => window.text.includes(required[i] ?? ''));
+    for (const [i, line] of possible.length > 0 ? window.lines.entries() : []) {
+      const pattern = possible.find(one => one.pattern?.matches(line));
+      if (pattern !== undefined) return { pattern, line, number: lines + i + 1 };
+      if (breath.due()) await breath.take();
+    }
+    lines += window.lines.length;
+    if (breath.due()) await breath.take();
+  }
+  return null;
+}
+
+/** Lets others have their turn when the work has gone on for `SLICE_MS`; throws when the work is no longer wanted. */
+function breather(signal: AbortSignal): { due(): boolean; take(): Promise<void> } {
+  let began = performance.now();
+  return {
+    due: () => performance.now() - began >= SLICE_MS,
+    async take() {
+      await pause();
+      signal.throwIfAborted();
+      began = performance.now();
+    },
+  };
+}
