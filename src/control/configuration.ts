@@ -181,9 +181,9 @@ function apply(
     return;
   }
   for (const warning of parsed.warnings ?? []) complaints?.warn(place, 0, `${name}: ${warning}`);
-  const add = settingNamed(name)?.add;
-  const before = add === undefined ? undefined : changes.get(name);
-  const value = add === undefined || before === undefined ? parsed.value : add(before.value, parsed.value);
+  const setting = settingNamed(name);
+  const before = setting?.add === undefined ? undefined : changes.get(name);
+  const value = before === undefined ? parsed.value : setting?.add?.(before.value, parsed.value);
   const places = before === undefined ? place : `${before.origin.place} and ${place}`;
   changes.set(name, { value, origin: { layer, place: places } });
 }

@@ -1,3 +1,4 @@
+import { archives } from './archives.ts';
 import { attach } from './attach.ts';
 import { badhelo } from './badhelo.ts';
 import { badmailfrom } from './badmailfrom.ts';
@@ -29,6 +30,7 @@ export const PLUGINS = [
   nullsender,
   hops,
   headers,
+  archives,
   mime,
   events,
   attach,
