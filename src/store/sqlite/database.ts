@@ -38,7 +38,7 @@ export function openForWriting(file: string): DatabaseSync {
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       db.exec(`PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`);
-      if (version < SCHEMA_VERSION) migrate(db, version);
+      if (version < SCHEMA_VERSION) migrate(db);
     });
   });
 }
@@ -110,10 +110,11 @@ function checkedVersion(db: DatabaseSync, file: string): number {
   return version;
 }
 
-function migrate(db: DatabaseSync, from: number): void {
+function migrate(db: DatabaseSync): void {
   db.exec('BEGIN IMMEDIATE');
   try {
-    for (const step of SCHEMA_STEPS.slice(from)) db.exec(step);
+    // Read again under the lock: another thread or process may have been faster.
+    for (const step of SCHEMA_STEPS.slice(pragma(db, 'user_version'))) db.exec(step);
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.exec('COMMIT');

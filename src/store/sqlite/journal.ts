@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { VerdictRecord } from '../../model/record.ts';
 import type { AddressKey } from '../journal-keys.ts';
@@ -6,8 +5,8 @@ import { addressKey, journalKeys, messageIdKey } from '../journal-keys.ts';
 import type { JournalTables } from '../journal-queries.ts';
 import { journalQueries } from '../journal-queries.ts';
 import type { JournalStore } from '../journal-store.ts';
-import { StoreError } from '../journal-store.ts';
-import { openForReading, openForWriting, storeError } from './database.ts';
+import { SqliteConnection } from './connection.ts';
+import { openForReading, openForWriting } from './database.ts';
 import { sqliteCompiler } from './dialect.ts';
 import { prepare } from './statement.ts';
 
@@ -33,15 +32,11 @@ export function openSqliteJournalReadOnly(file: string): JournalStore {
 }
 
 class SqliteJournal implements JournalStore {
-  readonly #db: DatabaseSync;
-  readonly #file: string;
-  readonly #inode: number;
+  readonly #connection: SqliteConnection;
   readonly #statements: ReturnType<typeof statements>;
 
   constructor(db: DatabaseSync, file: string) {
-    this.#db = db;
-    this.#file = file;
-    this.#inode = inodeOf(file);
+    this.#connection = new SqliteConnection(db, file);
     this.#statements = statements(db);
   }
 
@@ -50,9 +45,7 @@ class SqliteJournal implements JournalStore {
   }
 
   async appendJson(texts: readonly string[]): Promise<number> {
-    // An administrator may move a damaged file away: SQLite would go on writing to a file that nobody can find.
-    if (inodeOf(this.#file) !== this.#inode) throw new StoreError(`${this.#file}: was moved or removed`);
-    return this.#transaction(() => {
+    return this.#connection.transaction(() => {
       const rows: AddressRow[] = [];
       let unreadable = 0;
       for (const text of texts) if (!this.#insert(text, rows)) unreadable++;
@@ -91,19 +84,19 @@ class SqliteJournal implements JournalStore {
   }
 
   async oldest(): Promise<number | null> {
-    return this.#guarded(() => this.#statements.oldest.first({})?.time ?? null);
+    return this.#connection.guarded(() => this.#statements.oldest.first({})?.time ?? null);
   }
 
   async purge(beforeMs: number, batch: number): Promise<number> {
     const before = Math.floor(beforeMs);
-    return this.#transaction(() => {
+    return this.#connection.transaction(() => {
       this.#statements.purgeAddresses.run({ before, batch });
       return this.#statements.purgeEvents.run({ before, batch });
     });
   }
 
   async close(): Promise<void> {
-    this.#guarded(() => this.#db.close());
+    this.#connection.close();
   }
 
   /** Inserts the event and adds its address rows to `rows`; false when `text` is no verdict record. */
@@ -119,36 +112,8 @@ class SqliteJournal implements JournalStore {
   }
 
   #records(read: () => readonly { readonly record: string }[]): VerdictRecord[] {
-    return this.#guarded(() => read().map(row => JSON.parse(row.record) as VerdictRecord));
+    return this.#connection.guarded(() => read().map(row => JSON.parse(row.record) as VerdictRecord));
   }
-
-  #transaction<T>(work: () => T): T {
-    return this.#guarded(() => {
-      this.#db.exec('BEGIN IMMEDIATE');
-      try {
-        const result = work();
-        this.#db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        // Some errors, a full disk among them, have rolled back already.
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-        throw error;
-      }
-    });
-  }
-
-  #guarded<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw storeError(this.#file, error);
-    }
-  }
-}
-
-/** -1 when there is no such file. */
-function inodeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.ino ?? -1;
 }
 
 interface AddressRow extends AddressKey {

@@ -37,6 +37,41 @@ export const SCHEMA_STEPS: readonly string[] = [
       message_id
     FROM events;
   `,
+  `
+  CREATE TABLE held_copy (
+    id TEXT PRIMARY KEY,
+    time INTEGER NOT NULL,
+    sender TEXT,
+    client_ip TEXT,
+    message_id TEXT,
+    subject TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    has_content INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX held_copy_time ON held_copy (has_content, time, id);
+  CREATE TABLE held_recipient (
+    id TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    address TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    local TEXT NOT NULL,
+    sender_domain TEXT NOT NULL,
+    sender_local TEXT NOT NULL,
+    PRIMARY KEY (id, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX held_recipient_time ON held_recipient (time, id, n);
+  CREATE INDEX held_recipient_state ON held_recipient (state, time, id, n);
+  CREATE INDEX held_recipient_rule ON held_recipient (rule, time, id, n);
+  CREATE INDEX held_recipient_address ON held_recipient (domain, local, time, id, n);
+  CREATE INDEX held_recipient_domain ON held_recipient (domain, time, id, n);
+  CREATE INDEX held_recipient_sender ON held_recipient (sender_domain, sender_local, time, id, n);
+  CREATE INDEX held_recipient_sender_domain ON held_recipient (sender_domain, time, id, n);
+  `,
 ];
 
 /** The schema this program writes and reads. */

@@ -48,7 +48,7 @@ describe('the SQLite file', () => {
     const text = newFile();
     writeFileSync(text, 'not a database, but long enough to be looked at as one. '.repeat(50));
     const cases: readonly [string, RegExp][] = [
-      [newer, /schema version 2, written by a newer Postern/],
+      [newer, new RegExp(`schema version ${SCHEMA_VERSION + 1}, written by a newer Postern`)],
       [foreign, /database of another program/],
       [text, /file is not a database/],
       [folder, /EISDIR|is not a file/],
