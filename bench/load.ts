@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { sendLoad } from './generator.ts';
-import { messageTemplate } from './message.ts';
+import { BODY_KINDS, messageTemplate } from './message.ts';
 
 const USAGE = `Usage: node bench/load.ts --to IP:PORT [options]
   --messages N      how many (100)
   --size SIZE       bytes of a message: 4k, 50k, 1m, 25m, or a number (4k)
-  --body text|dots  lines of text, or lines that are a single dot (text)
+  --body KIND       ${BODY_KINDS.join(', ')} (text)
   --kept            keep connections; otherwise a fresh one for each message
   --clients N       clients at a time (1)
   --rate N          instead: so many fresh connections a second
@@ -35,10 +35,11 @@ async function main(): Promise<void> {
     },
   });
   const [, host, port] = /^(.+):(\d+)$/.exec(values.to ?? '') ?? [];
-  if (!host || !isIP(host) || (values.body !== 'text' && values.body !== 'dots')) throw new Error(USAGE);
+  const body = BODY_KINDS.find(kind => kind === values.body);
+  if (!host || !isIP(host) || !body) throw new Error(USAGE);
   const { acceptedMarkers: _, ...result } = await sendLoad({
     target: { host, port: Number(port) },
-    message: messageTemplate(parseSize(values.size), values.body, `load-${process.pid}`),
+    message: messageTemplate(parseSize(values.size), body, `load-${process.pid}`),
     messages: Number(values.messages),
     connections: values.kept ? 'kept' : 'fresh',
     clients: Number(values.clients),

@@ -1,16 +1,27 @@
 import { createHash } from 'node:crypto';
+import { dotsOf, textOf } from './lines.ts';
+import { MIME_FIELDS, mimeBody } from './mime-body.ts';
 
-/** Ordinary text is lines of 70 characters and CRLF; dots is lines that hold a single dot. */
-export type BodyKind = 'text' | 'dots';
+/**
+ * Ordinary text is lines of 70 characters and CRLF; dots is lines that hold a single dot; mime is text, HTML and a PDF,
+ * and mime-zip the same with a zip file in the place of the PDF.
+ */
+export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip'] as const;
+export type BodyKind = (typeof BODY_KINDS)[number];
+
+/** Bytes of the smallest message of a kind. */
+export const LEAST_SIZE: Readonly<Record<BodyKind, number>> = {
+  text: 1024,
+  dots: 1024,
+  mime: 3072,
+  'mime-zip': 3072,
+};
 
 /** The field that carries the marker, in the case the generator writes it. */
 export const MARKER_FIELD = 'X-Bench-Marker';
 
 /** Digits of a message's number, so that every message of a template has the same length. */
 const NUMBER_DIGITS = 9;
-
-/** Bytes of a line of ordinary text, CRLF included. */
-const TEXT_LINE = 72;
 
 /** A message that is ready to go out, apart from its marker. */
 export interface MessageTemplate {
@@ -27,14 +38,14 @@ export interface MessageTemplate {
 }
 
 /**
- * Prepares a message of `size` bytes (header block included; at least 1,024) whose lines are of `kind`. `series` begins every marker,
- * so that the messages of several runs can be told apart. The header block is that of a message with two hops behind
+ * Prepares a message of `size` bytes (header block included; at least `LEAST_SIZE`) whose body is of `kind`. `series` begins every
+ * marker, so that the messages of several runs can be told apart. The header block is that of a message with two hops behind
  * it, dated now, so that header checks find nothing wrong.
  */
 export function messageTemplate(size: number, kind: BodyKind, series: string): MessageTemplate {
-  if (size < 1024) throw new RangeError('a message has at least 1024 bytes');
+  if (size < LEAST_SIZE[kind]) throw new RangeError(`a message has at least ${LEAST_SIZE[kind]} bytes`);
   const marker = (number: number) => `${series}-${String(number).padStart(NUMBER_DIGITS, '0')}`;
-  const before = headBeforeMarker(new Date());
+  const before = headBeforeMarker(new Date(), kind);
   const head = (number: number) => {
     const mark = marker(number);
     return Buffer.from(
@@ -57,7 +68,13 @@ export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function headBeforeMarker(now: Date): string {
+const TEXT_FIELDS: readonly string[] = [
+  'MIME-Version: 1.0',
+  'Content-Type: text/plain; charset=us-ascii',
+  'Content-Transfer-Encoding: 7bit',
+];
+
+function headBeforeMarker(now: Date, kind: BodyKind): string {
   const date = now.toUTCString().replace('GMT', '+0000');
   return [
     'Received: from mx.client.example (mx.client.example [192.0.2.25])',
@@ -69,40 +86,26 @@ function headBeforeMarker(now: Date): string {
     'To: <recipient@sink.example>',
     'Subject: A message of the load generator',
     'User-Agent: postern-bench',
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=us-ascii',
-    'Content-Transfer-Encoding: 7bit',
+    ...(kind.startsWith('mime') ? MIME_FIELDS : TEXT_FIELDS),
     '',
   ].join('\r\n');
 }
 
-/** Exactly `bytes` bytes of whole lines; a last line of its own takes up what does not fill one. */
 function plainBody(bytes: number, kind: BodyKind): Buffer {
-  const lines = kind === 'dots' ? Buffer.from('.\r\n') : textLines();
-  const lineLength = kind === 'dots' ? 3 : TEXT_LINE;
-  const left = bytes % lineLength;
-  // One byte cannot be a line: the last full line is given up for it.
-  const last = left === 1 ? left + lineLength : left;
-  const body = Buffer.alloc(bytes, lines);
-  if (last > 0) body.write(`${'-'.repeat(last - 2)}\r\n`, bytes - last, 'latin1');
-  return body;
-}
-
-/** 60 different lines; none begins with a dot. */
-function textLines(): Buffer {
-  const words =
-    'the gate stands open for what should come in and keeps a record of every answer it gave'.split(' ');
-  let text = '';
-  for (let line = 0, word = 0; line < 60; line++) {
-    let row = String(line);
-    while (row.length < TEXT_LINE) row += ` ${words[word++ % words.length]}`;
-    text += `${row.slice(0, TEXT_LINE - 2)}\r\n`;
+  switch (kind) {
+    case 'text':
+      return textOf(bytes);
+    case 'dots':
+      return dotsOf(bytes);
+    case 'mime':
+      return mimeBody(bytes, 'pdf');
+    case 'mime-zip':
+      return mimeBody(bytes, 'zip');
   }
-  return Buffer.from(text, 'latin1');
 }
 
 function stuffed(plain: Buffer, kind: BodyKind): Buffer {
-  if (kind === 'text') return plain;
+  if (kind !== 'dots') return plain;
   const text = plain.toString('latin1');
   return Buffer.from(text.replace(/(?<=^|\r\n)\./g, '..'), 'latin1');
 }

@@ -37,6 +37,9 @@ const COMPARISONS: readonly Comparison[] = [
   ...cpu('4k-kept', 11),
   ...cpu('50k', 15),
   ...cpu('1m', 20),
+  ...content('content-4k', 6),
+  ...content('content-50k', 8),
+  ...content('content-zip'),
   ...['postern', 'postern-checks'].map(gateway => ({
     row: 'dots',
     what: `${nameOf(gateway)}: dots ÷ text`,
@@ -66,25 +69,34 @@ function nameOf(gateway: string): string {
       'postern-checks': 'Postern with checks',
       haraka: 'Haraka',
       'haraka-checks': 'Haraka with checks',
+      'haraka-content': 'Haraka with content rules',
+      'postern-content': 'Postern with content rules',
       'smtp-server': 'smtp-server relay',
     }[gateway] ?? gateway
   );
 }
 
 function cpu(row: string, atLeast: number): Comparison[] {
-  const pair = (more: string, less: string, bar?: Comparison['bar']): Comparison => ({
+  return [
+    cpuPair(row, 'haraka', 'postern', atLeast),
+    cpuPair(row, 'haraka-checks', 'postern-checks', 6),
+    cpuPair(row, 'haraka', 'smtp-server'),
+    cpuPair(row, 'smtp-server', 'postern'),
+  ];
+}
+
+function content(row: string, atLeast?: number): Comparison[] {
+  return [cpuPair(row, 'haraka-content', 'postern-content', atLeast)];
+}
+
+function cpuPair(row: string, more: string, less: string, atLeast?: number): Comparison {
+  return {
     row,
     what: `${nameOf(more)} ÷ ${nameOf(less)}`,
     unit: '×',
-    ...(bar ? { bar } : {}),
+    ...(atLeast === undefined ? {} : { bar: { atLeast } }),
     value: figure => both(figure(more, 'cpu'), figure(less, 'cpu'), (a, b) => a / b),
-  });
-  return [
-    pair('haraka', 'postern', { atLeast }),
-    pair('haraka-checks', 'postern-checks', { atLeast: 6 }),
-    pair('haraka', 'smtp-server'),
-    pair('smtp-server', 'postern'),
-  ];
+  };
 }
 
 /** Every gateway beside the sink; only Postern has to clear the bar. */

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measure, startContender } from './contender.ts';
 import type { Contender, Traffic } from './contender.ts';
+import { harakaReadsArchives } from './gateways/haraka.ts';
+import type { BodyKind } from './message.ts';
 
 /** What one row finds out about one gateway in one round. Names are those of the JSON output. */
 export type Figures = Readonly<Record<string, number>>;
@@ -21,6 +23,8 @@ export interface Row {
   readonly gateways: readonly string[];
   /** Rounds at the most. */
   readonly rounds?: number;
+  /** Why it cannot be measured here, or null; without it, it always can. */
+  unavailable?(): string | null;
   sample(contender: Contender, means: Means): Promise<Figures>;
 }
 
@@ -29,6 +33,7 @@ const MiB = 1024 * KiB;
 const POSTERN = ['postern', 'postern-checks'];
 const HARAKA = ['haraka', 'haraka-checks'];
 const ALL = [...HARAKA, 'smtp-server', ...POSTERN];
+const CONTENT = ['haraka-content', 'postern-content'];
 
 /** Every row, in the order they are measured. */
 export const ROWS: readonly Row[] = [
@@ -36,6 +41,20 @@ export const ROWS: readonly Row[] = [
   cpuRow('4k-kept', 'CPU, 4 KB, kept connections', { size: 4 * KiB, connections: 'kept' }),
   cpuRow('50k', 'CPU, 50 KB, kept connections', { size: 50 * KiB, connections: 'kept' }),
   cpuRow('1m', 'CPU, 1 MB, kept connections', { size: MiB, connections: 'kept', clients: 4 }),
+  contentRow('content-4k', 'CPU, content rules, 4 KB with a PDF, kept connections', 4 * KiB, 'mime'),
+  contentRow('content-50k', 'CPU, content rules, 50 KB with a PDF, kept connections', 50 * KiB, 'mime'),
+  {
+    ...contentRow(
+      'content-zip',
+      'CPU, content rules, 4 KB with a zip file, kept connections',
+      4 * KiB,
+      'mime-zip',
+    ),
+    unavailable: () =>
+      harakaReadsArchives()
+        ? null
+        : 'Haraka reads archives with bsdtar, which is not installed (Debian: libarchive-tools)',
+  },
   {
     name: 'dots',
     title: 'CPU, 1 MB of single-dot lines against 1 MB of text',
@@ -90,6 +109,16 @@ function cpuRow(
     title,
     gateways: ALL,
     sample: async (contender, { clients }) => enoughCpu(contender, { clients, ...traffic, body: 'text' }),
+  };
+}
+
+function contentRow(name: string, title: string, size: number, body: BodyKind): Row {
+  return {
+    name,
+    title,
+    gateways: CONTENT,
+    sample: async (contender, { clients }) =>
+      enoughCpu(contender, { clients, size, connections: 'kept', body }),
   };
 }
 

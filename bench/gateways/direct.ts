@@ -5,6 +5,7 @@ export const direct: GatewayKind = {
   key: 'direct',
   name: 'smtp-sink',
   proxied: false,
+  warmUp: 'text',
   unavailable: () => Promise.resolve(null),
   start: ({ sinkPort }) => Promise.resolve({ port: sinkPort, program: null }),
 };

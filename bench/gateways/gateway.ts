@@ -1,4 +1,15 @@
+import type { BodyKind } from '../message.ts';
 import type { Program } from '../processes.ts';
+
+/** What a gateway does besides relaying: nothing, the checks of the envelope and the client, or those of the content. */
+export type Duty = 'relay' | 'checks' | 'content';
+
+/** How a duty is written behind the name of a program: in keys and in words. */
+export const DUTIES: Readonly<Record<Duty, { readonly key: string; readonly name: string }>> = {
+  relay: { key: '', name: '' },
+  checks: { key: '-checks', name: ' with checks' },
+  content: { key: '-content', name: ' with content rules' },
+};
 
 /** Where a gateway is to send its mail, and whom it may ask. */
 export interface Surroundings {
@@ -24,6 +35,8 @@ export interface GatewayKind {
   readonly name: string;
   /** Its connections begin with a PROXY header that names a client which DNS lists can be asked about. */
   readonly proxied: boolean;
+  /** What it is warmed up with. */
+  readonly warmUp: BodyKind;
   /** Why it cannot be measured here, or null. May install what is missing. */
   unavailable(): Promise<string | null>;
   /** Starts it; ready when this resolves. */
@@ -39,3 +52,17 @@ export const REFUSED = {
   recipients: ['nobody@sink.example', 'closed@sink.example'],
   names: ['friend', 'localhost.localdomain', 'refused.example'],
 } as const;
+
+/** Ends of attachment names that every gateway with content rules refuses; nothing that the generator sends. */
+export const REFUSED_EXTENSIONS: readonly string[] = [
+  'bat',
+  'cmd',
+  'com',
+  'cpl',
+  'exe',
+  'js',
+  'lnk',
+  'pif',
+  'scr',
+  'vbs',
+];

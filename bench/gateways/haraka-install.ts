@@ -5,18 +5,19 @@ import { delimiter, dirname, join } from 'node:path';
 
 const VERSION = '3.3.4';
 
-/**
- * The plugins by themselves, because Haraka's optional dependencies are dozens more. libmime is held back: Haraka takes
- * any 5.x, and newer ones pin dependencies that registries are slow to have.
- */
+/** The plugins by themselves, because Haraka's optional dependencies are dozens more. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  Haraka: VERSION,
+  'haraka-plugin-access': '1.4.0',
+  'haraka-plugin-attachment': '1.2.1',
+  'haraka-plugin-dns-list': '1.3.0',
+  'haraka-plugin-headers': '1.2.0',
+};
+
+/** libmime is held back: Haraka takes any 5.x, and newer ones pin dependencies that registries are slow to have. */
 const PACKAGE = {
   private: true,
-  dependencies: {
-    Haraka: VERSION,
-    'haraka-plugin-access': '1.4.0',
-    'haraka-plugin-dns-list': '1.3.0',
-    'haraka-plugin-headers': '1.2.0',
-  },
+  dependencies: PACKAGES,
   overrides: { libmime: '5.4.8' },
 };
 
@@ -33,18 +34,22 @@ export async function installHaraka(): Promise<string | null> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // The name can be foreseen: run nothing that somebody else has put there.
   if (statSync(folder).uid !== process.getuid?.()) return `${folder} belongs to somebody else`;
-  if (installedVersion(folder) === VERSION) return null;
+  if (installed(folder)) return null;
   writeFileSync(join(folder, 'package.json'), JSON.stringify(PACKAGE, null, 2));
   console.error(`installing Haraka ${VERSION} from npm into ${folder}`);
   const failure = await npmInstall(folder);
-  return failure ?? (installedVersion(folder) === VERSION ? null : 'npm did not install Haraka');
+  return failure ?? (installed(folder) ? null : 'npm did not install Haraka');
 }
 
-function installedVersion(folder: string): string | null {
-  const manifest = join(folder, 'node_modules', 'Haraka', 'package.json');
+function installed(folder: string): boolean {
+  const modules = join(folder, 'node_modules');
   // The hidden lock file is the last thing npm writes: without it the installation was cut short.
-  if (!existsSync(manifest) || !existsSync(join(folder, 'node_modules', '.package-lock.json'))) return null;
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+  if (!existsSync(join(modules, '.package-lock.json'))) return false;
+  return Object.entries(PACKAGES).every(([name, version]) => {
+    const manifest = join(modules, name, 'package.json');
+    if (!existsSync(manifest)) return false;
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version === version;
+  });
 }
 
 function npmInstall(folder: string): Promise<string | null> {

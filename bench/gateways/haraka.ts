@@ -1,28 +1,32 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, startProgram, waitForGreeting } from '../processes.ts';
-import { DNS_LISTS, REFUSED } from './gateway.ts';
-import type { GatewayKind, Surroundings } from './gateway.ts';
+import { DNS_LISTS, DUTIES, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
+import type { Duty, GatewayKind, Surroundings } from './gateway.ts';
 import { harakaFolder, installHaraka } from './haraka-install.ts';
 import { PROXY } from './proxy.ts';
 
 /**
  * Haraka as it comes, forwarding with smtp_forward: the one process that is its default, the same Node as Postern, log
  * level NOTICE (a line or two a message, as Postern writes). With checks, the plugins access, dns-list and headers as
- * they come, with the same lists and entries that Postern gets.
+ * they come, with the same lists and entries that Postern gets. With content rules, the plugins attachment and headers as
+ * they come, with the same extensions.
  */
-export function haraka(checks: boolean): GatewayKind {
+export function haraka(duty: Duty): GatewayKind {
+  const { key, name } = DUTIES[duty];
+  const proxied = duty === 'checks';
   return {
-    key: checks ? 'haraka-checks' : 'haraka',
-    name: checks ? 'Haraka with checks' : 'Haraka',
-    proxied: checks,
+    key: `haraka${key}`,
+    name: `Haraka${name}`,
+    proxied,
+    warmUp: duty === 'content' ? 'mime' : 'text',
     unavailable: installHaraka,
     start: async surroundings => {
       const { folder } = surroundings;
       const port = await freePort();
       writeConfig(join(folder, 'config'), {
-        ...common(port, surroundings, checks),
-        ...(checks ? CHECKS : {}),
+        ...common(port, surroundings, proxied),
+        ...FILES[duty],
       });
       const dns = join(folder, 'dns-servers.cjs');
       writeFileSync(dns, askOnly(`127.0.0.1:${surroundings.dnsPort}`));
@@ -33,7 +37,7 @@ export function haraka(checks: boolean): GatewayKind {
         join(folder, 'haraka.log'),
         { directory: folder },
       );
-      await waitForGreeting(program, port, '220', checks ? PROXY : '');
+      await waitForGreeting(program, port, '220', proxied ? PROXY : '');
       return { port, program };
     },
   };
@@ -70,6 +74,31 @@ const CHECKS: Readonly<Record<string, string>> = {
   'mail_from.access.blacklist': REFUSED.senders.filter(sender => !sender.startsWith('@')).join('\n'),
   'mail_from.access.blacklist_regex': '.*@refused-domain\\.example',
   'rcpt_to.access.blacklist': REFUSED.recipients.join('\n'),
+};
+
+/** In each of the places that Haraka has for them: names of attachments, of files in archives, and both at once. */
+const EXPRESSION = `\\.(?:${REFUSED_EXTENSIONS.join('|')})$`;
+
+const CONTENT: Readonly<Record<string, string>> = {
+  plugins: [RELAY_ONLY[0], 'attachment', 'headers', RELAY_ONLY[1]].join('\n'),
+  // Haraka's own list refuses every zip file.
+  'attachment.ini': `disallowed_extensions=${REFUSED_EXTENSIONS.join(',')}`,
+  'attachment.filename.regex': EXPRESSION,
+  'attachment.archive.filename.regex': EXPRESSION,
+};
+
+/** Where the attachment plugin looks for the program that it reads archives with; without it, it passes them unread. */
+const BSDTAR_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
+
+/** Whether Haraka looks into archives on this machine. */
+export function harakaReadsArchives(): boolean {
+  return BSDTAR_FOLDERS.some(folder => existsSync(join(folder, 'bsdtar')));
+}
+
+const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
+  relay: {},
+  checks: CHECKS,
+  content: CONTENT,
 };
 
 /**

@@ -1,27 +1,34 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PLUGINS } from '../../src/plugins/list.ts';
 import { freePort, startProgram, waitForGreeting } from '../processes.ts';
-import { DNS_LISTS, REFUSED } from './gateway.ts';
-import type { GatewayKind, Surroundings } from './gateway.ts';
+import { DNS_LISTS, DUTIES, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
+import type { Duty, GatewayKind, Surroundings } from './gateway.ts';
 import { PROXY } from './proxy.ts';
 
 const POSTERN = join(import.meta.dirname, '..', '..', 'bin', 'postern');
 
-/** Postern, one worker, its log on: without checks, or with all of them and something for each to look up. */
-export function postern(checks: boolean): GatewayKind {
+/**
+ * Postern, one worker, its log on: without checks; with those of client and envelope, and something for each to look up;
+ * or with every content rule there is, the shipped quarantine-events.txt included.
+ */
+export function postern(duty: Duty): GatewayKind {
+  const { key, name } = DUTIES[duty];
+  const proxied = duty === 'checks';
   return {
-    key: checks ? 'postern-checks' : 'postern',
-    name: checks ? 'Postern with checks' : 'Postern',
-    proxied: checks,
+    key: `postern${key}`,
+    name: `Postern${name}`,
+    proxied,
+    warmUp: duty === 'content' ? 'mime' : 'text',
     unavailable: () => Promise.resolve(existsSync(POSTERN) ? null : 'bin/postern is missing'),
     start: async surroundings => {
       const port = await freePort();
       const control = join(surroundings.folder, 'control');
-      writeControl(control, { ...common(port, surroundings), ...(checks ? CHECKS : { checks: 'none' }) });
+      writeControl(control, { ...common(port, surroundings), ...FILES[duty] });
       const state = join(surroundings.folder, 'state');
       const log = join(surroundings.folder, 'postern.log');
       const program = await startProgram(POSTERN, ['serve', '--control', control, '--state', state], log);
-      await waitForGreeting(program, port, '220', checks ? PROXY : '');
+      await waitForGreeting(program, port, '220', proxied ? PROXY : '');
       return { port, program };
     },
   };
@@ -41,13 +48,48 @@ function common(port: number, { sinkPort, dnsPort }: Surroundings): Record<strin
   };
 }
 
+/** Checks of client and envelope, and of the header as far as the gateway beside it looks at it. */
+const ENVELOPE_CHECKS: readonly string[] = [
+  'earlytalker',
+  'iplist',
+  'rbl',
+  'badhelo',
+  'badmailfrom',
+  'rcpthosts',
+  'badmailto',
+  'maxrcpt',
+  'tarpit',
+  'nullsender',
+  'hops',
+  'headers',
+];
+
 /** A few entries for every check that has a list. */
 const CHECKS: Readonly<Record<string, string>> = {
+  checks: ENVELOPE_CHECKS.join('\n'),
   proxyfrom: '127.0.0.1',
   rbl: DNS_LISTS.map(list => `-r ${list}`).join('\n'),
   badmailfrom: REFUSED.senders.join('\n'),
   badmailto: REFUSED.recipients.map(address => `^${address.replaceAll('.', '\\.')}$`).join('\n'),
   badhelo: REFUSED.names.map(name => `^${name.replaceAll('.', '\\.')}$`).join('\n'),
+};
+
+const ENDS = REFUSED_EXTENSIONS.map(extension => `.${extension}`);
+
+/** Every check that reads the message and asks nobody else about it, as they are added to the list. */
+const CONTENT: Readonly<Record<string, string>> = {
+  checks: PLUGINS.filter(plugin => 'message' in plugin && plugin.tier === 'local')
+    .map(plugin => plugin.name)
+    .join('\n'),
+  ssattach: ENDS.join('\n'),
+  // What a recipient has is the list that counts; the same again, so that both gateways look for the same.
+  simcontrol: `:clam=no,spam=no,attach=${ENDS.join(':')},regex=lottery-[0-9]+:you.*have.*won`,
+};
+
+const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
+  relay: { checks: 'none' },
+  checks: CHECKS,
+  content: CONTENT,
 };
 
 function writeControl(folder: string, files: Readonly<Record<string, string>>): void {

@@ -7,6 +7,7 @@ export const smtpServer: GatewayKind = {
   key: 'smtp-server',
   name: 'smtp-server relay',
   proxied: false,
+  warmUp: 'text',
   unavailable: () => Promise.resolve(null),
   start: async ({ sinkPort, folder }) => {
     const port = await freePort();

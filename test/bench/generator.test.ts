@@ -4,15 +4,12 @@ import { describe, test } from 'node:test';
 import { sendLoad } from '../../bench/generator.ts';
 import type { Load, LoadResult } from '../../bench/generator.ts';
 import { clientAddress } from '../../bench/gateways/proxy.ts';
-import { MARKER_FIELD, hashOf, messageTemplate } from '../../bench/message.ts';
-import type { BodyKind } from '../../bench/message.ts';
+import { BODY_KINDS, LEAST_SIZE, MARKER_FIELD, hashOf, messageTemplate } from '../../bench/message.ts';
 import { startSink } from '../../bench/sink.ts';
 import { startSmtpSink } from '../support/peers.ts';
 import { freePort } from '../support/processes.ts';
 import { CLOSE, HANG, scriptedServer } from '../support/scripted-server.ts';
 import type { Script, ScriptOptions } from '../support/scripted-server.ts';
-
-const KINDS: readonly BodyKind[] = ['text', 'dots'];
 
 function load(port: number, more: Partial<Load> = {}): Promise<LoadResult> {
   return sendLoad({
@@ -30,9 +27,10 @@ function counts({ accepted, refused, failed }: LoadResult): readonly [number, nu
 }
 
 describe('messageTemplate', () => {
-  for (const kind of KINDS) {
+  for (const kind of BODY_KINDS) {
     test(`${kind}: the asked size to the byte, in whole lines`, () => {
-      for (let size = 1024; size < 1024 + 160; size++) {
+      const least = LEAST_SIZE[kind];
+      for (let size = least; size < least + 160; size++) {
         const message = messageTemplate(size, kind, 'size');
         const wire = message.body.toString('latin1');
         assert.ok(wire.endsWith('\r\n.\r\n'));
@@ -64,12 +62,13 @@ describe('messageTemplate', () => {
   });
 
   test('a size without room for the header block is a mistake', () => {
-    assert.throws(() => messageTemplate(1023, 'text', 'x'), RangeError);
+    for (const kind of BODY_KINDS)
+      assert.throws(() => messageTemplate(LEAST_SIZE[kind] - 1, kind, 'x'), RangeError);
   });
 });
 
 describe('to our own sink', () => {
-  for (const kind of KINDS) {
+  for (const kind of BODY_KINDS) {
     for (const connections of ['fresh', 'kept'] as const) {
       test(`${kind}, ${connections}: every message arrives once and whole`, async () => {
         const sink = await startSink({ hashBodies: true });
@@ -115,25 +114,25 @@ describe('to smtp-sink', () => {
     for (const connections of ['fresh', 'kept'] as const) {
       test(`${args.length > 0 ? 'without' : 'with'} PIPELINING, ${connections}: counts and bodies agree`, async () => {
         await using sink = await startSmtpSink({ args: [...args] });
-        for (const kind of KINDS) {
+        for (const kind of BODY_KINDS) {
           const message = messageTemplate(20_000, kind, `sink-${kind}`);
           const result = await load(sink.port, { message, messages: 10, connections, clients: 2 });
           assert.deepEqual(counts(result), [10, 0, 0]);
         }
         const mails = await sink.mails();
-        assert.equal(mails.length, 20);
+        assert.equal(mails.length, 10 * BODY_KINDS.length);
         const seen = mails.map(({ message: bytes }) => {
           const text = bytes.toString('latin1').replaceAll(/\r?\n/g, '\r\n');
           const empty = text.indexOf('\r\n\r\n');
           const marker = new RegExp(`^${MARKER_FIELD}: (.*)\r$`, 'm').exec(text)?.[1] ?? '';
-          const kind = marker.includes('dots') ? 'dots' : 'text';
+          const kind = BODY_KINDS.find(each => marker.startsWith(`sink-${each}-0`)) ?? 'text';
           const { bodyHash, size, head } = messageTemplate(20_000, kind, `sink-${kind}`);
           // smtp-sink ends its file with a line end of its own.
           const body = text.slice(empty + 4, empty + 4 + size - head(0).length);
           assert.equal(hashOf(Buffer.from(body, 'latin1')), bodyHash);
           return marker;
         });
-        assert.equal(new Set(seen).size, 20);
+        assert.equal(new Set(seen).size, 10 * BODY_KINDS.length);
       });
     }
   }
