@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { HOME } from './places.ts';
 import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
+import type { RulesOptions } from './rules-command.ts';
 
 const { version } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version: string };
 
@@ -73,6 +74,16 @@ export function commands(): Command {
     .action(async (file: string, options: PlaceOptions & CheckOptions) => {
       const { check } = await import('./check.ts');
       process.exitCode = await check(file, options, console.log);
+    });
+
+  withPlaces(
+    program.command('rules').description('Look at quarantine-events.txt, as qmail-scanner-queue.pl did.'),
+  )
+    .option('-g', 'check the file and count its rules; there is no database to build')
+    .option('-r', 'print the rules in force')
+    .action(async (options: PlaceOptions & RulesOptions) => {
+      const { rulesCommand } = await import('./rules-command.ts');
+      process.exitCode = await rulesCommand(options, console.log);
     });
 
   program

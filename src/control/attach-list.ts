@@ -1,3 +1,4 @@
+import { lowerAscii } from '../model/address.ts';
 import type { Complaints } from './complaints.ts';
 import type { Parsed } from './kinds.ts';
 import { lines } from './readers.ts';
@@ -5,7 +6,7 @@ import { charactersOf } from './utf8-text.ts';
 
 /** simscan's list of refused attachment names: ends of names. */
 export interface AttachList {
-  /** In order, lower case, Unicode. */
+  /** In order, Unicode. */
   readonly patterns: readonly string[];
   readonly size: number;
   /** The pattern with which `name` (lower case) ends, the longest one; null when there is none. Takes no longer for a longer list. */
@@ -41,7 +42,9 @@ export function parseSsattach(text: string, file: string, complaints: Complaints
         `only "${pattern}" counts, and "${shown(lost)}" is lost: simscan takes one pattern a line`,
       );
     }
-    patterns.push(pattern);
+    const dead = deadPattern(pattern);
+    if (dead !== null) complaints.warn(file, line, dead);
+    patterns.push(lowerAscii(pattern));
   }
   if (last > LINES) {
     complaints.warn(
@@ -58,14 +61,26 @@ function shown(lost: readonly string[]): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** simcontrol's `attach=.exe:.com`. Empty patterns, which would match every file, are reported with the line and left out. */
+/** Why no file name ends with `pattern`; null for one that may match. */
+export function deadPattern(pattern: string): string | null {
+  if (/[*?]/.test(pattern)) {
+    return `"${pattern}" is compared as it stands, so that it matches no file; for every .exe file write .exe`;
+  }
+  if (/[/\\]/.test(pattern)) return `"${pattern}" matches no file: a name has no folder in it`;
+  return null;
+}
+
+/**
+ * simcontrol's `attach=.exe:.com`. Capital letters stay, and then match nothing, as in simscan. Empty patterns, which
+ * would match every file, are reported where the line is read, and left out.
+ */
 export function parseAttachValue(value: string): Parsed<AttachList> {
   return { value: attachList(value.split(':').filter(pattern => pattern !== '')) };
 }
 
 /** A list of these patterns, byte strings. */
 export function attachList(bytes: readonly string[]): AttachList {
-  const patterns = bytes.map(pattern => charactersOf(pattern).toLowerCase());
+  const patterns = bytes.map(charactersOf);
   const all = new Set(patterns);
   const lengths = [...new Set(patterns.map(pattern => pattern.length))].toSorted((a, b) => b - a);
   return {

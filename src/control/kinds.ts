@@ -83,6 +83,17 @@ export const flag: Kind<boolean> = single(
   value => (value ? 'yes' : 'no'),
 );
 
+/** simcontrol's yes or no: simscan passes over every other word without saying so. */
+export const yesNo: Kind<boolean> = single(
+  'yes or no',
+  text => {
+    const word = text.toLowerCase();
+    if (word === 'yes' || word === 'no') return { value: word === 'yes' };
+    return { wanted: `"${text}" is neither yes nor no, so that simscan leaves the setting as it was` };
+  },
+  value => (value ? 'yes' : 'no'),
+);
+
 /** A variable whose mere presence switches something on, whatever its value (NOBADHELO). */
 export const presence: Kind<boolean> = {
   syntax: 'set to anything',

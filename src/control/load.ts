@@ -71,6 +71,12 @@ export async function loadConfiguration(
   const effective = siteSettings(shipped, site, complaints, hash);
   checkNames(effective, options, complaints);
   const simcontrol = loadSimcontrol(site, complaints, hash);
+  const ssattach = site?.files.get('ssattach');
+  if (simcontrol && ssattach) {
+    const text =
+      'holds wherever simcontrol says no attach=; a simscan that reads simcontrol does not read this file';
+    complaints.warn(ssattach.path, 0, text);
+  }
   const rules = await loadTcpRules(effective.values.tcpsmtp, options.controlDir, complaints);
   if (site) requireSite(effective, site, complaints);
   return new Configuration(hash.digest('hex').slice(0, 8), effective, rules, simcontrol);

@@ -18,6 +18,7 @@ import {
   optionalLine,
   presence,
   words,
+  yesNo,
 } from './kinds.ts';
 import { dnsServerFault, listenFault, networkFault } from './network-entries.ts';
 import { addLinePatterns, parseLinePatternFile, parseLinePatterns } from './line-patterns.ts';
@@ -627,11 +628,11 @@ export const SETTINGS = {
   draintime: file(int('seconds', 1, 3600), 30, 'serve', 'How long open sessions may go on after SIGTERM.'),
 
   // simcontrol keys whose scanners come later
-  clam: later(flag, false, 'Scan for viruses.'),
-  spam: later(flag, false, 'Ask SpamAssassin.'),
+  clam: later(yesNo, false, 'Scan for viruses.'),
+  spam: later(yesNo, false, 'Ask SpamAssassin.'),
   spam_hits: later(decimal('points'), 0, 'Refuse from this SpamAssassin score on.'),
-  spam_passthru: later(flag, false, 'Deliver spam, marked.'),
-  trophie: later(flag, false, 'The Trophie scanner, which no longer exists.'),
+  spam_passthru: later(yesNo, false, 'Deliver spam, marked.'),
+  trophie: later(yesNo, false, 'The Trophie scanner, which no longer exists.'),
   spamuser: later(line, '', 'User whose SpamAssassin preferences apply.'),
   qmailqueue: later(line, '', 'Program that queues the message.'),
   size_limit: later(int('bytes', 0, 1024 * MiB), 250_000, 'Largest message that SpamAssassin sees.'),

@@ -3,7 +3,7 @@ import { lowerAscii, unquotedLocal } from '../model/address.ts';
 import { Cdb, CdbError } from './cdb.ts';
 import type { Complaints, Parse } from './complaints.ts';
 import { lines, withoutTrailingBlanks } from './readers.ts';
-import { parseSettings } from './simcontrol-settings.ts';
+import { lostCapitals, parseSettings, unreachable } from './simcontrol-settings.ts';
 
 /** What simcontrol says for one key. */
 export interface SimcontrolEntry {
@@ -84,15 +84,17 @@ function parseRecord(raw: string, warn: (text: string) => void): RawEntry | stri
   if (indented.startsWith(':') && indented !== line) {
     warn('an indented default line, which makes simscanmk crash; read as the default');
   }
-  return indented.startsWith(':') ? { key: '', value: indented.slice(1) } : keyed(indented);
+  return indented.startsWith(':') ? { key: '', value: indented.slice(1) } : keyed(indented, warn);
 }
 
-function keyed(line: string): RawEntry | string {
+function keyed(line: string, warn: (text: string) => void): RawEntry | string {
   const [, key = '', delimiter = '', value = ''] =
     /^[:\t\r #]*([^:\t\r #]+)([:\t\r #]?)(.*)$/s.exec(line) ?? [];
   if (value === '')
     return `${key} has no settings, which makes simscanmk crash; wanted KEY:name=value,name=value`;
   if (delimiter !== ':') return `wanted a colon directly after ${key}; simscan would lose the first setting`;
+  const lost = lostCapitals(value);
+  if (lost !== null) warn(lost);
   return { key: lowerAscii(key), value: lowerAscii(value) };
 }
 
@@ -105,16 +107,19 @@ function add(
   line: number,
   complaints: Complaints,
 ): void {
-  const { settings, errors } = parseSettings(record.value);
+  const { settings, errors, warnings } = parseSettings(record.value);
   const about = line > 0 ? '' : `key "${record.key}": `;
   for (const error of errors) complaints.error(file, line, about + error);
+  for (const warning of warnings) complaints.warn(file, line, about + warning);
   if (record.key === '' && settings.some(([name, value]) => name === 'attach' && /[A-Z]/.test(value))) {
     complaints.warn(
       file,
       line,
-      `${about}capital letters in attach= of the default line never match in simscan`,
+      `${about}capital letters in attach= of the default line never match; wanted lower case`,
     );
   }
+  const dead = unreachable(record.key);
+  if (dead !== null) complaints.warn(file, line, `${about}${record.key} ${dead}`);
   const before = table.get(record.key);
   if (before) {
     const name = record.key === '' ? 'the default' : record.key;

@@ -150,7 +150,7 @@ test('duplicates and dead patterns are warned of', () => {
   assert.equal(simcontrol.find('a')?.settings[0]?.[1], 'yes');
   assert.deepEqual(said, [
     '2: a has settings already, at f:1, so these are never used',
-    '3: capital letters in attach= of the default line never match in simscan',
+    '3: capital letters in attach= of the default line never match; wanted lower case',
     '4: the default has settings already, at f:3, so these are never used',
   ]);
 });
