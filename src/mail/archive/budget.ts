@@ -48,6 +48,11 @@ export class ArchiveBudget {
     return true;
   }
 
+  /** Nothing may be unpacked any more. */
+  get spent(): boolean {
+    return this.#bytes <= 0;
+  }
+
   /** `count` bytes to be unpacked for their hash; a false means "not this one", and is no limit that anybody set. */
   takeHashed(count: number): boolean {
     if (this.#hashed < count) return false;

@@ -7,6 +7,8 @@ import { LEADING_BYTES } from './unpack.ts';
 /** Packed bytes that are enough for the leading bytes of an entry; they unpack to a megabyte at most. */
 export const PEEK_BYTES = 1024;
 
+const FIRST_PEEK = 96;
+
 /** Packed and unpacked no larger than this, data is unpacked at once: cheaper than a stream. Bytes. */
 const AT_ONCE = 64 * 1024;
 
@@ -25,9 +27,15 @@ export async function* stored(file: ArchiveBytes, from: number, length: number):
 
 /** The leading bytes of what `packed`, `PEEK_BYTES` at most, is the beginning of; null when it is no deflated data. */
 export function inflatedStart(packed: Buffer): Buffer | null {
+  const start = (length: number) =>
+    inflateRawSync(packed.subarray(0, length), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(
+      0,
+      LEADING_BYTES,
+    );
   try {
-    const options = { finishFlush: constants.Z_SYNC_FLUSH };
-    return inflateRawSync(packed.subarray(0, PEEK_BYTES), options).subarray(0, LEADING_BYTES);
+    // Of what is packed very tightly, few bytes are enough, and all of them would be much work.
+    const first = start(FIRST_PEEK);
+    return first.length === LEADING_BYTES || packed.length <= FIRST_PEEK ? first : start(PEEK_BYTES);
   } catch {
     return null;
   }

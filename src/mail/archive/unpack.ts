@@ -78,7 +78,12 @@ export async function lookInto(
   context: ArchiveContext,
   contents: ArchiveContents,
 ): Promise<void> {
-  const consumer = context.open(entry.names, entry.leading, context.within);
+  let consumer = context.open(entry.names, entry.leading, context.within);
+  if (consumer !== null && context.budget.spent) {
+    consumer.abandon?.();
+    consumer = null;
+    contents.limits.add('`archivebytes` unpacked');
+  }
   const whole = consumer !== null || (entry.size !== null && context.budget.takeHashed(entry.size));
   const unpacked = whole ? await unpack(entry, consumer, context, contents) : null;
   contents.members.push({

@@ -67,6 +67,8 @@ export class ZipFinder {
   readonly #directories: Span[] = [];
   readonly #data = new Map<CentralHeader, Span>();
   #strays = 0;
+  /** The search is given up. */
+  #lost = false;
 
   constructor(file: ArchiveBytes, budget: ArchiveBudget) {
     this.#file = file;
@@ -84,6 +86,7 @@ export class ZipFinder {
     const listed = this.entries.length;
     // In this order, so that what a hidden directory lists is not an entry by its local header once more.
     for (const signature of [END, CENTRAL, LOCAL]) {
+      this.#lost = false;
       for (const gap of await this.#gaps(program)) await this.#search(gap, signature);
     }
     if (end === null && this.entries.length > 0) this.contradictions.add('no directory');
@@ -108,7 +111,7 @@ export class ZipFinder {
     this.#ends.add(end.at);
     this.found = true;
     if (this.#ends.size > 1) this.contradictions.add('several ends of directory');
-    if (this.#ends.size > MAX_ENDS) return;
+    if (this.#ends.size > MAX_ENDS) return this.#giveUp();
     const large = await this.#zip64End(end);
     if (large !== null) await this.#readDirectory(large.record, large.at);
     const moved = end.directoryOffset !== large?.record.directoryOffset;
@@ -240,11 +243,11 @@ export class ZipFinder {
   /** Looks for headers that no directory has led to. */
   async #search({ from, to }: Span, signature: Buffer): Promise<void> {
     let next = from;
-    for (let at = from; at < to && !this.limited; at += WINDOW) {
+    for (let at = from; at < to && !this.limited && !this.#lost; at += WINDOW) {
       // Signatures that begin in this window; the last may end behind it.
       const bytes = await this.#file.read(at, Math.min(WINDOW + signature.length - 1, to - at));
       let i = bytes.indexOf(signature, Math.max(0, next - at));
-      while (i >= 0 && !this.limited) {
+      while (i >= 0 && !this.limited && !this.#lost) {
         next = await this.#take(at + i, signature);
         await this.#budget.pace();
         i = next - at < bytes.length ? bytes.indexOf(signature, next - at) : -1;
@@ -281,8 +284,13 @@ export class ZipFinder {
 
   #stray(at: number): number {
     this.#strays++;
-    if (this.#strays > MAX_STRAYS) this.limited = true;
+    if (this.#strays > MAX_STRAYS) this.#giveUp();
     return at + 1;
+  }
+
+  #giveUp(): void {
+    this.#lost = true;
+    this.contradictions.add('full of signatures');
   }
 
   #takeEntry(header: LocalHeader): boolean {
