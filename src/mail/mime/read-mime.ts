@@ -1,14 +1,113 @@
 import type { Message } from '../../model/message.ts';
 import type { MimeFacts, MimeLimits } from '../../model/mime.ts';
+import { consumersFor } from './consumers.ts';
+import { mergeReadings, numbered } from './part-node.ts';
+import { Reading } from './reading.ts';
+import { Walker } from './walker.ts';
+
+/** Milliseconds of work after which others get their turn. */
+const TURN_MS = 6;
+
+/** Bytes between two looks at the clock. */
+const PIECE = 16 * 1024;
+
+/** A message in memory up to this size is read without a pause. */
+const AT_ONCE = 64 * 1024;
 
 /**
  * Takes a message apart. At once when it is small and in memory; else a promise, with pauses so that no other client
  * waits longer than some milliseconds. Rejects when the bytes cannot be read or `signal` is aborted.
  */
 export function readMime(
-  _message: Message,
-  _limits: MimeLimits,
-  _signal: AbortSignal,
+  message: Message,
+  limits: MimeLimits,
+  signal: AbortSignal,
 ): MimeFacts | Promise<MimeFacts> {
-  return { parts: [], members: [], anomalies: [], archives: [] };
+  const chunks = message.chunks();
+  if (message.size > AT_ONCE || !(Symbol.iterator in chunks)) return readSlowly(message, limits, signal);
+  signal.throwIfAborted();
+  const reading = newReading(limits, false);
+  const walker = rootWalker(reading);
+  for (const chunk of chunks) walker.write(chunk);
+  walker.end();
+  if (reading.unfinished.length > 0 || reading.wentOnAfterPadding) return finish(message, reading, signal);
+  return factsOf([reading]);
+}
+
+async function readSlowly(message: Message, limits: MimeLimits, signal: AbortSignal): Promise<MimeFacts> {
+  return finish(message, await pass(message, newReading(limits, false), signal), signal);
+}
+
+/** Waits for who is still reading, and reads again where readers differ on where base64 ends. */
+async function finish(message: Message, reading: Reading, signal: AbortSignal): Promise<MimeFacts> {
+  try {
+    await settled(reading, signal);
+    if (!reading.wentOnAfterPadding) return factsOf([reading]);
+    const other = await pass(message, newReading(reading.limits, true), signal);
+    await settled(other, signal);
+    return factsOf([reading, other]);
+  } finally {
+    reading.abandon();
+  }
+}
+
+/** One pass over the bytes. */
+async function pass(message: Message, reading: Reading, signal: AbortSignal): Promise<Reading> {
+  const walker = rootWalker(reading);
+  let turn = performance.now();
+  try {
+    for await (const chunk of message.chunks()) {
+      for (let at = 0; at < chunk.length; at += PIECE) {
+        walker.write(chunk.subarray(at, at + PIECE));
+        const pause = reading.pause();
+        if (pause !== null) await pause;
+        if (performance.now() - turn > TURN_MS) {
+          await new Promise<void>(resolve => setImmediate(resolve));
+          turn = performance.now();
+        }
+        signal.throwIfAborted();
+      }
+    }
+    walker.end();
+    return reading;
+  } catch (error) {
+    reading.abandon();
+    throw error;
+  }
+}
+
+async function settled(reading: Reading, signal: AbortSignal): Promise<void> {
+  try {
+    await Promise.all(reading.unfinished);
+    signal.throwIfAborted();
+  } catch (error) {
+    reading.abandon();
+    throw error;
+  }
+}
+
+function newReading(limits: MimeLimits, stopsAtPadding: boolean): Reading {
+  return new Reading(limits, consumersFor(limits), stopsAtPadding);
+}
+
+function rootWalker(reading: Reading): Walker {
+  return new Walker(reading, {
+    entity: { parent: null, place: '1', inDigest: false },
+    checksLines: true,
+  });
+}
+
+/** What these readings of one message saw, each thing once. */
+function factsOf(readings: readonly Reading[]): MimeFacts {
+  const all = readings.flatMap(reading => reading.roots);
+  const roots = readings.length > 1 || readings.some(reading => reading.forked) ? mergeReadings(all) : all;
+  const anomalies = readings.length === 1 ? (readings[0]?.anomalies ?? []) : merged(readings);
+  return { ...numbered(roots), anomalies };
+}
+
+function merged(readings: readonly Reading[]): MimeFacts['anomalies'] {
+  const seen = new Map(
+    readings.flatMap(reading => reading.anomalies).map(one => [`${one.rule} ${one.place}`, one]),
+  );
+  return [...seen.values()];
 }

@@ -1,0 +1,134 @@
+import { createHash, hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import type { PartConsumer } from './consumer.ts';
+import { fileType, magicAnomaly } from './file-type.ts';
+import type { PartNode } from './part-node.ts';
+import type { Reading } from './reading.ts';
+import { openDecoder } from './transfer-decoders.ts';
+import type { Coding, Decoder } from './transfer-decoders.ts';
+
+/** Takes the bytes of a body as they stand, in order; they are overwritten after the call. */
+export interface BodySink {
+  write(bytes: Buffer): void;
+  end(): void;
+}
+
+/** The beginning of a file, kept until it is known what the file is. */
+const HEAD_BYTES = 8192;
+
+/** What its type is told by. */
+const LEADING_BYTES = 512;
+
+/** Beginnings that are not in use. */
+const spareHeads: Buffer[] = [];
+const MAX_SPARE = 16;
+
+/** The body of a leaf under one encoding: decoded, measured, hashed, and shown to who wants to look inside. */
+export class PartLeaf implements BodySink {
+  readonly #reading: Reading;
+  readonly #node: PartNode;
+  readonly #coding: Coding;
+  readonly #decoder: Decoder | null;
+  #head: Buffer | null;
+  #headLength = 0;
+  #hash: Hash | null = null;
+  #consumer: PartConsumer | null = null;
+
+  constructor(reading: Reading, node: PartNode, coding: Coding) {
+    this.#reading = reading;
+    this.#node = node;
+    this.#coding = coding;
+    this.#decoder = openDecoder(coding, bytes => this.#decoded(bytes), reading.stopsAtPadding);
+    this.#head = spareHeads.pop() ?? Buffer.allocUnsafeSlow(HEAD_BYTES);
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#decoder === null) this.#decoded(bytes);
+    else this.#decoder.write(bytes);
+  }
+
+  end(): void {
+    this.#decoder?.end();
+    const node = this.#node;
+    if (this.#hash === null) {
+      const whole = this.#takeHead();
+      node.sha256 = hash('sha256', whole, 'hex');
+      this.#open(whole);
+    } else node.sha256 = this.#hash.digest('hex');
+    if (this.#consumer !== null) this.#reading.finish(this.#consumer, node);
+    if (this.#decoder === null) return;
+    if (this.#decoder.invalid) {
+      const rule = this.#coding === 'base64' ? 'MIME_BASE64_INVALID' : 'MIME_QP_INVALID';
+      this.#reading.note(rule, node.place);
+    }
+    if (!this.#decoder.afterPadding) return;
+    this.#reading.note('MIME_BASE64_AFTER_PADDING', node.place);
+    this.#reading.wentOnAfterPadding = true;
+  }
+
+  #decoded(bytes: Buffer): void {
+    this.#node.size += bytes.length;
+    if (this.#head !== null) {
+      if (this.#headLength + bytes.length <= HEAD_BYTES) {
+        bytes.copy(this.#head, this.#headLength);
+        this.#headLength += bytes.length;
+        return;
+      }
+      const head = this.#takeHead();
+      this.#hash = createHash('sha256').update(head);
+      // The type may need bytes that are only in the next piece.
+      this.#open(head.length >= LEADING_BYTES ? head : Buffer.concat([head, bytes]), head);
+    }
+    this.#hash?.update(bytes);
+    this.#consumer?.write(bytes);
+  }
+
+  /** What was kept; good until somebody else keeps something. */
+  #takeHead(): Buffer {
+    const head = this.#head as Buffer;
+    this.#head = null;
+    if (spareHeads.length < MAX_SPARE) spareHeads.push(head);
+    return head.subarray(0, this.#headLength);
+  }
+
+  #open(bytes: Buffer, kept = bytes): void {
+    const node = this.#node;
+    const leading = bytes.subarray(0, LEADING_BYTES);
+    const { names, types, type, encoding } = node.description;
+    if (bytes.length > 0) {
+      node.magic = fileType(leading);
+      if (node.magic !== null) {
+        const odd = magicAnomaly(node.magic, names, type);
+        if (odd !== null) this.#reading.note(odd.rule, node.place, odd.detail);
+      }
+    }
+    this.#consumer = this.#reading.open(
+      names,
+      encoding.includes('uu') ? [...types, 'text/plain'] : types,
+      leading,
+    );
+    if (kept.length > 0) this.#consumer?.write(kept);
+  }
+}
+
+/** The text of a multipart outside its parts: some readers look for uuencoded files there. */
+export class TextAroundParts implements BodySink {
+  readonly #reading: Reading;
+  readonly #node: PartNode;
+  #consumer: PartConsumer | null = null;
+
+  constructor(reading: Reading, node: PartNode) {
+    this.#reading = reading;
+    this.#node = node;
+  }
+
+  write(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#consumer ??= this.#reading.open([], ['text/plain'], bytes.subarray(0, 0));
+    this.#consumer?.write(bytes);
+  }
+
+  end(): void {
+    if (this.#consumer !== null) this.#reading.finish(this.#consumer, this.#node);
+  }
+}
