@@ -4,9 +4,9 @@ import { MIME_FIELDS, mimeBody } from './mime-body.ts';
 
 /**
  * Ordinary text is lines of 70 characters and CRLF; dots is lines that hold a single dot; mime is text, HTML and a PDF,
- * and mime-zip the same with a zip file in the place of the PDF.
+ * mime-zip the same with a zip file in the place of the PDF, and mime-exe with an attachment that is to be refused.
  */
-export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip'] as const;
+export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip', 'mime-exe'] as const;
 export type BodyKind = (typeof BODY_KINDS)[number];
 
 /** Bytes of the smallest message of a kind. */
@@ -15,6 +15,7 @@ export const LEAST_SIZE: Readonly<Record<BodyKind, number>> = {
   dots: 1024,
   mime: 3072,
   'mime-zip': 3072,
+  'mime-exe': 3072,
 };
 
 /** The field that carries the marker, in the case the generator writes it. */
@@ -101,6 +102,8 @@ function plainBody(bytes: number, kind: BodyKind): Buffer {
       return mimeBody(bytes, 'pdf');
     case 'mime-zip':
       return mimeBody(bytes, 'zip');
+    case 'mime-exe':
+      return mimeBody(bytes, 'exe');
   }
 }
 

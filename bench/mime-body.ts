@@ -1,8 +1,14 @@
 import { textOf } from './lines.ts';
 import { zipFile } from './zip-file.ts';
 
-/** What hangs on a message: a PDF that grows with it, or a small zip file with two documents. */
-export type AttachmentKind = 'pdf' | 'zip';
+/** What hangs on a message: a PDF that grows with it, a small zip file with two documents, or what passes for a program. */
+export type AttachmentKind = 'pdf' | 'zip' | 'exe';
+
+const ATTACHMENTS: Readonly<Record<AttachmentKind, { readonly type: string; readonly name: string }>> = {
+  pdf: { type: 'application/pdf', name: 'Quarterly figures.pdf' },
+  zip: { type: 'application/zip', name: 'documents.zip' },
+  exe: { type: 'application/octet-stream', name: 'invoice.exe' },
+};
 
 const MIXED = '=_bench_mixed_5f1c9a';
 const ALTERNATIVE = '=_bench_alternative_8e02d7';
@@ -23,14 +29,15 @@ const PDF_SHARE = 2 / 3;
 
 /**
  * A body of exactly `bytes` bytes (at least 2,048) as mail programs write them: multipart/mixed of multipart/alternative (plain text,
- * HTML as quoted-printable) and an attachment with a name, in base64. There is nothing in it that a rule could find.
+ * HTML as quoted-printable) and an attachment with a name, in base64. Apart from the name of `exe`, there is nothing
+ * in it that a rule could find.
  */
 export function mimeBody(bytes: number, kind: AttachmentKind): Buffer {
-  const name = kind === 'pdf' ? 'Quarterly figures.pdf' : 'documents.zip';
-  const around = skeleton(kind === 'pdf' ? 'application/pdf' : 'application/zip', name);
+  const { type, name } = ATTACHMENTS[kind];
+  const around = skeleton(type, name);
   const room = bytes - around.reduce((sum, text) => sum + text.length, 0);
   const html = htmlOf(Math.floor(room * HTML_SHARE));
-  const attachment = base64Lines(kind === 'pdf' ? pdfOf(Math.floor(room * PDF_SHARE)) : ZIP);
+  const attachment = base64Lines(kind === 'zip' ? ZIP : pdfOf(Math.floor(room * PDF_SHARE)));
   const plain = textOf(room - html.length - attachment.length);
   const [first, second, third, last] = around.map(text => Buffer.from(text, 'latin1'));
   if (!first || !second || !third || !last) throw new Error('the skeleton has four pieces');

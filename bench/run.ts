@@ -4,12 +4,13 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { measure, startContender } from './contender.ts';
+import { measure, proveWork, startContender } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { direct } from './gateways/direct.ts';
 import { haraka } from './gateways/haraka.ts';
 import { postern } from './gateways/postern.ts';
 import { smtpServer } from './gateways/smtp-server.ts';
+import { DUTIES } from './gateways/gateway.ts';
 import type { GatewayKind } from './gateways/gateway.ts';
 import { startProgram, stopEverything, temporaryFolder } from './processes.ts';
 import { compare, markdown } from './report.ts';
@@ -178,13 +179,14 @@ async function startAll(
     const contender = await startContender(kind, means.dnsPort, means.folder);
     const traffic = {
       size: 4096,
-      body: kind.warmUp,
+      body: DUTIES[kind.duty].warmUp,
       clients: means.clients,
       messages: WARM_UP,
       duration: WARM_UP_MS,
     } as const;
     await measure(contender, { ...traffic, connections: 'fresh' });
     await measure(contender, { ...traffic, connections: 'kept' });
+    await proveWork(contender);
     contenders.push(contender);
   }
   return contenders;

@@ -4,8 +4,8 @@ import type { GatewayKind } from './gateway.ts';
 export const direct: GatewayKind = {
   key: 'direct',
   name: 'smtp-sink',
+  duty: 'relay',
   proxied: false,
-  warmUp: 'text',
   unavailable: () => Promise.resolve(null),
   start: ({ sinkPort }) => Promise.resolve({ port: sinkPort, program: null }),
 };

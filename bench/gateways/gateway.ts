@@ -4,11 +4,21 @@ import type { Program } from '../processes.ts';
 /** What a gateway does besides relaying: nothing, the checks of the envelope and the client, or those of the content. */
 export type Duty = 'relay' | 'checks' | 'content';
 
-/** How a duty is written behind the name of a program: in keys and in words. */
-export const DUTIES: Readonly<Record<Duty, { readonly key: string; readonly name: string }>> = {
-  relay: { key: '', name: '' },
-  checks: { key: '-checks', name: ' with checks' },
-  content: { key: '-content', name: ' with content rules' },
+/** What follows from a duty. */
+export interface DutyFacts {
+  /** Written behind the name of a program: in keys and in words. */
+  readonly key: string;
+  readonly name: string;
+  /** What such a gateway is warmed up with. */
+  readonly warmUp: BodyKind;
+  /** What it must refuse, as proof that it does the work it is measured at; null: nothing. */
+  readonly refuses: BodyKind | null;
+}
+
+export const DUTIES: Readonly<Record<Duty, DutyFacts>> = {
+  relay: { key: '', name: '', warmUp: 'text', refuses: null },
+  checks: { key: '-checks', name: ' with checks', warmUp: 'text', refuses: null },
+  content: { key: '-content', name: ' with content rules', warmUp: 'mime', refuses: 'mime-exe' },
 };
 
 /** Where a gateway is to send its mail, and whom it may ask. */
@@ -33,10 +43,9 @@ export interface GatewayKind {
   /** Its name in options and in JSON. */
   readonly key: string;
   readonly name: string;
+  readonly duty: Duty;
   /** Its connections begin with a PROXY header that names a client which DNS lists can be asked about. */
   readonly proxied: boolean;
-  /** What it is warmed up with. */
-  readonly warmUp: BodyKind;
   /** Why it cannot be measured here, or null. May install what is missing. */
   unavailable(): Promise<string | null>;
   /** Starts it; ready when this resolves. */

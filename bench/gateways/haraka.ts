@@ -18,8 +18,8 @@ export function haraka(duty: Duty): GatewayKind {
   return {
     key: `haraka${key}`,
     name: `Haraka${name}`,
+    duty,
     proxied,
-    warmUp: duty === 'content' ? 'mime' : 'text',
     unavailable: installHaraka,
     start: async surroundings => {
       const { folder } = surroundings;

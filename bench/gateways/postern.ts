@@ -18,8 +18,8 @@ export function postern(duty: Duty): GatewayKind {
   return {
     key: `postern${key}`,
     name: `Postern${name}`,
+    duty,
     proxied,
-    warmUp: duty === 'content' ? 'mime' : 'text',
     unavailable: () => Promise.resolve(existsSync(POSTERN) ? null : 'bin/postern is missing'),
     start: async surroundings => {
       const port = await freePort();

@@ -6,8 +6,8 @@ import type { GatewayKind } from './gateway.ts';
 export const smtpServer: GatewayKind = {
   key: 'smtp-server',
   name: 'smtp-server relay',
+  duty: 'relay',
   proxied: false,
-  warmUp: 'text',
   unavailable: () => Promise.resolve(null),
   start: async ({ sinkPort, folder }) => {
     const port = await freePort();
