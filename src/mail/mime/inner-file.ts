@@ -18,7 +18,7 @@ export interface InnerFound {
  * bytes and what the one who looks inside keeps.
  */
 export class InnerFile {
-  readonly names: FileName[] = [];
+  readonly #names: readonly FileName[];
   readonly #container: 'uuencode' | 'tnef';
   readonly #within: readonly string[];
   readonly #open: OpenConsumer;
@@ -33,10 +33,12 @@ export class InnerFile {
 
   constructor(
     container: 'uuencode' | 'tnef',
+    names: readonly FileName[],
     within: readonly string[],
     open: OpenConsumer,
     hold: number = LEADING,
   ) {
+    this.#names = names;
     this.#container = container;
     this.#within = within;
     this.#open = open;
@@ -74,7 +76,7 @@ export class InnerFile {
     const member = {
       within: this.#within,
       container: this.#container,
-      names: [...this.names],
+      names: [...this.#names],
       size: this.#size,
       sha256: whole ? this.#hash.digest('hex') : null,
       encrypted: false,
@@ -89,7 +91,7 @@ export class InnerFile {
     this.#held = [];
     const leading = held.subarray(0, LEADING);
     this.#magic = fileType(leading);
-    this.#inside = this.#open(this.names, 'application/octet-stream', leading, this.#within);
+    this.#inside = this.#open([...this.#names], 'application/octet-stream', leading, this.#within);
     this.#inside?.write(held);
   }
 }

@@ -160,8 +160,8 @@ class UuencodeReader implements PartConsumer {
       this.#mode = { at: 'text' };
       return;
     }
-    const file = new InnerFile('uuencode', this.#within, this.#open);
-    file.names.push(undeclaredName(begin.name, 'uuencode'));
+    const names = [undeclaredName(begin.name, 'uuencode')];
+    const file = new InnerFile('uuencode', names, this.#within, this.#open);
     this.#mode = { at: 'file', begin, file, damaged: null };
   }
 
