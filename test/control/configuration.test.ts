@@ -81,3 +81,66 @@ test('what the record shows are the settings that somebody has set', () => {
     ],
   );
 });
+
+/** The example of simscan.md 5, as the old handbook has it. */
+const HANDBOOK = [
+  'postmaster@example.com:clam=yes,spam=no,attach=.txt:.com',
+  'example.com:clam=no,spam=yes,attach=.mp3',
+  ':clam=yes,spam=yes,trophie=yes,spam_hits=20.1',
+];
+
+const summary = ({ values }: Effective) =>
+  [
+    values.clam ? 'clam' : '',
+    values.spam ? `spam>=${values.spam_hits}` : '',
+    values.trophie ? 'trophie' : '',
+    ...values.attach.patterns,
+  ]
+    .filter(word => word !== '')
+    .join(' ');
+
+test('the worked example: each recipient’s settings', () => {
+  const made = configuration('', `${HANDBOOK.join('\n')}\n`);
+  const table: readonly [recipient: string, settings: string][] = [
+    ['u@elsewhere', 'clam spam>=20.1 trophie'],
+    ['u@example.com', 'spam>=20.1 trophie .mp3'],
+    ['postmaster@example.com', 'clam trophie .txt .com'],
+    ['Postmaster@EXAMPLE.COM', 'clam trophie .txt .com'],
+    ['postmaster-x@example.com', 'clam trophie .txt .com'],
+    ['u@sub.example.com', 'clam spam>=20.1 trophie'],
+  ];
+  for (const [recipient, settings] of table)
+    assert.equal(summary(made.forRecipient(made.site, address(recipient))), settings, recipient);
+});
+
+test('the worked example: one set of settings for the message, as simscan merges them', () => {
+  const made = configuration('', `${HANDBOOK.join('\n')}\n`);
+  const table: readonly [sender: string, recipients: readonly string[], settings: string][] = [
+    ['x@other', ['u@elsewhere'], 'clam spam>=20.1 trophie'],
+    ['x@other', ['u@example.com'], 'spam>=20.1 trophie .mp3'],
+    ['x@other', ['postmaster@example.com'], 'clam trophie .txt .com'],
+    ['x@other', ['postmaster@example.com', 'u@example.com'], 'spam>=20.1 trophie .mp3'],
+    ['x@other', ['u@example.com', 'postmaster@example.com'], 'clam trophie .txt .com'],
+    ['u@example.com', ['y@elsewhere'], 'spam>=20.1 trophie .mp3'],
+  ];
+  for (const [sender, recipients, settings] of table) {
+    const effective = made.forMessage(made.site, address(sender), recipients.map(address));
+    assert.equal(summary(effective), settings, `${sender} to ${recipients.join()}`);
+  }
+});
+
+test('attach replaces, regex adds, from the default to the address', () => {
+  const made = configuration(
+    '',
+    ':attach=.exe,regex=free\nexample.com:attach=.com:.pif,regex=viagra:^subject\njoe@example.com:regex=bank\n',
+  );
+  const joe = made.forRecipient(made.site, address('joe@example.com'));
+  assert.deepEqual(joe.values.attach.patterns, ['.com', '.pif']);
+  assert.deepEqual(
+    joe.values.regex.map(one => `#${one.number} ${one.source}`),
+    ['#0 free', '#1 viagra', '#2 ^subject', '#3 bank'],
+  );
+  assert.equal(joe.origin('regex').place, 'simcontrol:1 and simcontrol:2 and simcontrol:3');
+  assert.equal(joe.origin('attach').place, 'simcontrol:2');
+  assert.equal(made.forRecipient(made.site, address('x@other.example')).values.regex.length, 1);
+});

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { Complaints } from '../../src/control/complaints.ts';
 import type { Configuration } from '../../src/control/configuration.ts';
 import { loadConfiguration, loadTcpRules, tcpRulesPaths, withRules } from '../../src/control/load.ts';
+import { address } from '../../src/model/address.ts';
 import { complaintText } from '../../src/model/origin.ts';
 import type { ControlFiles } from '../support/gateway.ts';
 import { controlFolder } from '../support/gateway.ts';
@@ -181,4 +182,82 @@ test('files of 100,000 lines load and are looked up without a noticeable wait', 
   assert.ok(configuration.site.values.rcpthosts?.find('domain99999.example'));
   const { effective } = configuration.forClient({ ip: '10.1.134.159', host: null, info: null });
   assert.equal(effective.values.maxrcpt, 99_999);
+});
+
+test('the rule file: the shipped one, a site’s own in its place, under either name', async () => {
+  const place = (loaded: Loaded) => loaded.configuration.site.origin('quarantineevents').place;
+  const rule = (name: string) => `${name}\tSIZE=-1\ttext\n`;
+  const shipped = await load(null);
+  assert.equal(place(shipped), join(ROOT, 'quarantine-events.txt'));
+  await using folder = await controlFolder({});
+  const without = await load(folder.control);
+  assert.deepEqual([place(without), without.said], [join(ROOT, 'quarantine-events.txt'), []]);
+  await folder.write('quarantine-attachments.txt', rule('.old'));
+  const old = await load(folder.control);
+  assert.equal(place(old), join(folder.control, 'quarantine-attachments.txt'));
+  assert.deepEqual([old.configuration.site.values.quarantineevents.size, old.said], [1, []]);
+  await folder.write('quarantine-events.txt', rule('.new') + 'broken\n');
+  const both = await load(folder.control);
+  assert.equal(both.configuration.site.values.quarantineevents.rules[0]?.pattern, '.new');
+  assert.equal(both.errors, 0);
+  assert.deepEqual(both.said, [
+    'control/quarantine-events.txt:2: warning: wanted NAME or EXPRESSION, TAB, SIZE=… or Policy-HEADER:, TAB, description; this line is ignored',
+    'control/quarantine-attachments.txt: warning: is not read, since quarantine-events.txt is there',
+  ]);
+  assert.notEqual(both.configuration.generation, old.configuration.generation);
+});
+
+test('ssattach is for everybody, until simcontrol says something else', async () => {
+  await using folder = await controlFolder({ ssattach: '.EXE\n.com:.pif\n' });
+  const alone = await load(folder.control);
+  assert.deepEqual(alone.configuration.site.values.attach.patterns, ['.exe', '.com']);
+  assert.deepEqual(alone.said, [
+    'control/ssattach:2: warning: only ".com" counts, and ".pif" is lost: simscan takes one pattern a line',
+  ]);
+  await folder.write('simcontrol', 'example.com:attach=.mp3\nexample.org:clam=on,spam=maybe\n');
+  const { configuration, said, errors } = await load(folder.control);
+  const list = (recipient: string) =>
+    configuration.forRecipient(configuration.site, address(recipient)).values.attach.patterns;
+  assert.deepEqual(list('a@example.com'), ['.mp3']);
+  assert.deepEqual(list('a@example.org'), ['.exe', '.com']);
+  assert.equal(errors, 2);
+  assert.deepEqual(said.slice(1), [
+    'control/simcontrol:2: clam: "on" is neither yes nor no, so that simscan leaves the setting as it was',
+    'control/simcontrol:2: spam: "maybe" is neither yes nor no, so that simscan leaves the setting as it was',
+    'control/ssattach: warning: holds wherever simcontrol says no attach=; a simscan that reads simcontrol does not read this file',
+  ]);
+});
+
+test('the old handbook’s simcontrol, indented as it is printed', async () => {
+  await using folder = await controlFolder({
+    simcontrol:
+      '  postmaster@example.com:clam=yes,spam=no,attach=.txt:.com\n  example.com:clam=no,spam=yes,attach=.mp3\n  :clam=yes,spam=yes,trophie=yes,spam_hits=20.1\n',
+  });
+  const { configuration, said, errors } = await load(folder.control);
+  assert.equal(errors, 0);
+  assert.deepEqual(said, [
+    'control/simcontrol:3: warning: an indented default line, which makes simscanmk crash; read as the default',
+  ]);
+  const { values } = configuration.forRecipient(configuration.site, address('postmaster@example.com'));
+  assert.deepEqual(
+    [values.clam, values.spam, values.trophie, values.spam_hits, values.attach.patterns],
+    [true, false, true, 20.1, ['.txt', '.com']],
+  );
+});
+
+test('a list of line patterns of the site goes before those of simcontrol', async () => {
+  await using folder = await controlFolder({ regex: 'free\n', simcontrol: 'example.com:regex=bank:(?!x)\n' });
+  const { configuration, said } = await load(folder.control);
+  const { site } = configuration;
+  const list = (recipient: string) =>
+    configuration
+      .forRecipient(site, address(recipient))
+      .values.regex.map(one => `#${one.number} ${one.source}`);
+  assert.deepEqual(list('a@example.org'), ['#0 free']);
+  assert.deepEqual(list('a@example.com'), ['#0 free', '#1 bank', '#2 (?!x)']);
+  assert.equal(said.length, 1);
+  assert.match(
+    said[0] ?? '',
+    /^control\/simcontrol:1: warning: regex: the expression \(\?!x\) matches nothing/,
+  );
 });

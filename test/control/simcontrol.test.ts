@@ -155,6 +155,66 @@ test('duplicates and dead patterns are warned of', () => {
   ]);
 });
 
+test('capital letters: lost in all but the default line', () => {
+  const table: readonly [string, RegExp | null][] = [
+    [
+      'a.example:regex=[A-Z]{9}',
+      /^1: simscanmk turns the capital letters of regex=\[A-Z\]\{9\} into small ones/,
+    ],
+    ['a.example:clam=yes,REGEX=Free', /regex=Free into small ones/],
+    ['a.example:regex=free', null],
+    [':regex=[A-Z]{9}', null],
+    ['a.example:attach=.EXE', null],
+    ['A.Example:clam=YES', null],
+  ];
+  for (const [text, wanted] of table) {
+    const { errors, said } = read(`${text}\n`);
+    assert.equal(errors, 0, text);
+    if (wanted === null) assert.deepEqual(said, [], text);
+    else assert.match(said.join(), wanted);
+  }
+});
+
+test('patterns and keys that can never match are warned of', () => {
+  const table: readonly [string, RegExp][] = [
+    ['a.example:attach=*.exe', /"\*\.exe" is compared as it stands, so that it matches no file/],
+    ['a.example:attach=dir/a.exe', /a name has no folder in it/],
+    ['a.example:attach=.exe,attach=.com', /attach stands twice in this line; the last one counts/],
+    ['a.example:clam=yes,clam=no', /clam stands twice/],
+    ['@a.example:clam=yes', /@a\.example is never looked up: for the domain write a\.example/],
+    ['.a.example:clam=yes', /\.a\.example is never looked up: .*wanted a\.example/],
+    ['*.a.example:clam=yes', /is never looked up: there are no wildcards/],
+    ['joe@:clam=yes', /joe@ is looked up only for recipients without a domain/],
+    ['joe@b@a.example:clam=yes', /only for addresses with as many @/],
+  ];
+  for (const [text, wanted] of table) {
+    const { errors, said } = read(`${text}\n`);
+    assert.equal(errors, 0, text);
+    assert.equal(said.length, 1, said.join('\n'));
+    assert.match(said[0] ?? '', wanted);
+  }
+  assert.deepEqual(read('a.example:regex=a,regex=b\n').said, [], 'regex adds');
+});
+
+test('an empty expression would match every line', () => {
+  for (const text of ['a:regex=', 'a:regex=x::y']) {
+    const { errors, said } = read(`${text}\n`);
+    assert.equal(errors, 1, text);
+    assert.match(said.join(), /regex= has an empty pattern, which matches every line/);
+  }
+});
+
+test('a key with capital letters in the compiled form is never found', () => {
+  const complaints = new Complaints();
+  const bytes = writeCdb([[Buffer.from('Example.com'), Buffer.from('clam=yes')]]);
+  const simcontrol = simcontrolFromCdb(bytes, 's.cdb', complaints);
+  assert.deepEqual(simcontrol.lookup(address('a@example.com')), []);
+  assert.match(
+    complaints.list[0]?.text ?? '',
+    /Example\.com is never looked up: addresses are compared in lower case/,
+  );
+});
+
 test('the compiled form', () => {
   const complaints = new Complaints();
   const file = writeCdb([
