@@ -5,7 +5,10 @@ import iconv from 'iconv-lite';
 const ESC = 0x1b;
 const SHIFT_OUT = 0x0e;
 const SHIFT_IN = 0x0f;
+const QUESTION = 0x3f;
+const TILDE = 0x7e;
 const REPLACEMENT = '\ufffd';
+const SUBSTITUTE = 0x1a;
 
 /**
  * Labels of mail, with everything but letters and digits removed, that iconv-lite does not know or reads in another
@@ -19,7 +22,6 @@ const ALIASES: Readonly<Record<string, string>> = {
   cp819: 'windows-1252',
   ibm819: 'windows-1252',
   csisolatin1: 'windows-1252',
-  iso885911987: 'windows-1252',
   xansi: 'windows-1252',
   ansi: 'windows-1252',
   iso88599: 'windows-1254',
@@ -130,7 +132,11 @@ export function decodeUndeclared(bytes: Buffer): string {
 function labelOf(charset: string): string {
   const star = charset.indexOf('*');
   const bare = star < 0 ? charset : charset.slice(0, star);
-  return bare.toLowerCase().replace(/[^0-9a-z]/g, '');
+  // A year as in `ISO_8859-1:1987` names the standard, not another charset.
+  return bare
+    .toLowerCase()
+    .replace(/:\d{4}\W*$/, '')
+    .replace(/[^0-9a-z]/g, '');
 }
 
 /** What iconv-lite said of labels that were asked for: its "no" is an exception, which is slow. */
@@ -149,9 +155,17 @@ function iconvName(label: string): string | null {
   return name;
 }
 
-/** RFC 1468, with half-width katakana (ESC ( I) and JIS X 0212 as Japanese mail has them. */
+/**
+ * RFC 1468, with half-width katakana (ESC ( I) and JIS X 0212 as Japanese mail has them. The charset has no 8-bit bytes:
+ * mail with these, and without escapes, is UTF-8 or Shift_JIS under a wrong name.
+ */
 function decodeIso2022Jp(bytes: Buffer): string {
-  return encodingJapanese.convert(bytes, { to: 'UNICODE', from: 'JIS', type: 'string' });
+  if (!isAscii(bytes)) {
+    if (isUtf8(bytes)) return bytes.toString('utf8');
+    if (!bytes.includes(ESC)) return iconv.decode(bytes, 'cp932');
+  }
+  const clean = bytes.map(b => (b < 0x80 ? b : QUESTION));
+  return encodingJapanese.convert(clean, { to: 'UNICODE', from: 'JIS', type: 'string' });
 }
 
 /**
@@ -184,14 +198,21 @@ function decodeHz(bytes: Buffer): string {
   for (let i = 0; i < bytes.length; i++) {
     const b = bytes[i] ?? 0;
     const next = bytes[i + 1];
-    if (b === 0x7e && (next === 0x7b || next === 0x7d || next === 0x7e || next === 10)) {
-      if (next === 0x7b) shifted = true;
-      else if (next === 0x7d) shifted = false;
-      else if (next === 0x7e) euc[length++] = b;
+    if (shifted && b === TILDE && next === 0x7d) {
+      shifted = false;
+      i++;
+    } else if (shifted && b > 0x20 && b < 0x7f && next !== undefined && next > 0x20 && next < 0x7f) {
+      // The second byte of a character may be a tilde.
+      euc[length++] = b | 0x80;
+      euc[length++] = next | 0x80;
+      i++;
+    } else if (!shifted && b === TILDE && (next === 0x7b || next === TILDE || next === 10)) {
+      shifted = next === 0x7b;
+      if (next === TILDE) euc[length++] = b;
       i++;
     } else {
       if (b === 10) shifted = false;
-      euc[length++] = shifted && b > 0x20 && b < 0x7f ? b | 0x80 : b;
+      euc[length++] = b;
     }
   }
   return iconv.decode(euc.subarray(0, length), 'gb18030');

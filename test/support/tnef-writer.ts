@@ -34,7 +34,7 @@ const IID_IMESSAGE = Buffer.from('0703020000000000c000000000000046', 'hex');
 export function tnef(attachments: readonly TnefAttachment[], options: TnefOptions = {}): Buffer {
   const sum = options.wrongSum ?? 0;
   const attribute = (level: number, id: number, value: Buffer) => attributeOf(level, id, value, sum);
-  const parts = [
+  const parts: Buffer[] = [
     Buffer.from('789f3e220100', 'hex'),
     attribute(1, 0x00089006, uint32(0x00010000)),
     attribute(1, 0x00069007, Buffer.concat([uint32(options.codePage ?? 1252), uint32(0)])),
@@ -57,7 +57,9 @@ export function tnef(attachments: readonly TnefAttachment[], options: TnefOption
 }
 
 function attachmentProperties(it: TnefAttachment): readonly Buffer[] {
-  const properties = [Buffer.concat([property(0x0003, 0x3705), uint32(it.message === undefined ? 1 : 5)])];
+  const properties: Buffer[] = [
+    Buffer.concat([property(0x0003, 0x3705), uint32(it.message === undefined ? 1 : 5)]),
+  ];
   if (it.binary !== undefined) properties.push(variable(0x0102, 0x3701, it.binary));
   if (it.message !== undefined)
     properties.push(variable(0x000d, 0x3701, Buffer.concat([IID_IMESSAGE, it.message])));
