@@ -37,7 +37,10 @@ export interface MimePart {
   readonly names: readonly FileName[];
   /** Decoded size, bytes (of a leaf; else of the body as it stands). */
   readonly size: number;
-  /** SHA-256 of the decoded body of a leaf, hex; null for others. */
+  /**
+   * SHA-256 of the decoded body of a leaf, or of an attached message with a name, hex; null for others. Text that is not
+   * in base64 is hashed with LF line ends, since its CRLFs are the transport's.
+   */
   readonly sha256: string | null;
   /** True type by leading bytes, of a leaf: `application/zip`, `application/x-dosexec`, …; null when not recognised. */
   readonly magic: string | null;

@@ -19,6 +19,9 @@ const HEAD_BYTES = 8192;
 /** What its type is told by. */
 const LEADING_BYTES = 512;
 
+const CR = 13;
+const LF = 10;
+
 /** Beginnings that are not in use. */
 const spareHeads: Buffer[] = [];
 const MAX_SPARE = 16;
@@ -33,11 +36,15 @@ export class PartLeaf implements BodySink {
   #headLength = 0;
   #hash: Hash | null = null;
   #consumer: PartConsumer | null = null;
+  /** Its line ends are those of the transport, not of the file: it is hashed with LF. */
+  readonly #text: boolean;
+  #heldCr = false;
 
   constructor(reading: Reading, node: PartNode, coding: Coding) {
     this.#reading = reading;
     this.#node = node;
     this.#coding = coding;
+    this.#text = coding !== 'base64' && node.description.type.startsWith('text/');
     this.#decoder = openDecoder(coding, bytes => this.#decoded(bytes), reading.stopsAtPadding);
     this.#head = spareHeads.pop() ?? Buffer.allocUnsafeSlow(HEAD_BYTES);
   }
@@ -52,9 +59,12 @@ export class PartLeaf implements BodySink {
     const node = this.#node;
     if (this.#hash === null) {
       const whole = this.#takeHead();
-      node.sha256 = hash('sha256', whole, 'hex');
+      node.sha256 = hash('sha256', this.#text ? withLf(whole) : whole, 'hex');
       this.#open(whole);
-    } else node.sha256 = this.#hash.digest('hex');
+    } else {
+      if (this.#heldCr) this.#hash.update('\r');
+      node.sha256 = this.#hash.digest('hex');
+    }
     if (this.#consumer !== null) this.#reading.finish(this.#consumer, node);
     if (this.#decoder === null) return;
     if (this.#decoder.invalid) {
@@ -75,12 +85,24 @@ export class PartLeaf implements BodySink {
         return;
       }
       const head = this.#takeHead();
-      this.#hash = createHash('sha256').update(head);
+      this.#hash = createHash('sha256');
+      this.#digest(head);
       // The type may need bytes that are only in the next piece.
       this.#open(head.length >= LEADING_BYTES ? head : Buffer.concat([head, bytes]), head);
     }
-    this.#hash?.update(bytes);
+    this.#digest(bytes);
     this.#consumer?.write(bytes);
+  }
+
+  #digest(bytes: Buffer): void {
+    if (this.#hash === null) return;
+    if (!this.#text) {
+      this.#hash.update(bytes);
+      return;
+    }
+    if (this.#heldCr && bytes[0] !== LF) this.#hash.update('\r');
+    this.#heldCr = bytes[bytes.length - 1] === CR;
+    this.#hash.update(withLf(this.#heldCr ? bytes.subarray(0, -1) : bytes));
   }
 
   /** What was kept; good until somebody else keeps something. */
@@ -131,4 +153,20 @@ export class TextAroundParts implements BodySink {
   end(): void {
     if (this.#consumer !== null) this.#reading.finish(this.#consumer, this.#node);
   }
+}
+
+/** With CRLF turned into LF. */
+function withLf(bytes: Buffer): Buffer {
+  let from = 0;
+  let cr = bytes.indexOf('\r\n');
+  if (cr < 0) return bytes;
+  const out = Buffer.allocUnsafe(bytes.length);
+  let length = 0;
+  while (cr >= 0) {
+    length += bytes.copy(out, length, from, cr);
+    from = cr + 1;
+    cr = bytes.indexOf('\r\n', from);
+  }
+  length += bytes.copy(out, length, from);
+  return out.subarray(0, length);
 }
