@@ -17,6 +17,7 @@ const PEERS = {
   procmail: 'procmail',
   openssl: 'openssl',
   xz: 'xz-utils',
+  zip: 'zip',
 };
 
 /** Debian asks this before it starts a service that it has just installed; 101 means "not here". */

@@ -1,12 +1,13 @@
 import type { ArchiveFacts, FileName } from '../../model/mime.ts';
 import type { Consumed, PartConsumer } from '../mime/consumer.ts';
+import { fileType } from '../mime/file-type.ts';
 import { archiveType } from './archive-type.ts';
 import type { ArchiveType } from './archive-type.ts';
 import type { ArchiveBudget } from './budget.ts';
 import { CollectedBytes } from './collected-bytes.ts';
 import { readGzip } from './gzip.ts';
 import { readTar } from './tar.ts';
-import type { ArchiveContents, ReadArchive } from './unpack.ts';
+import type { ArchiveContents, ArchiveContext, ReadArchive } from './unpack.ts';
 import { readZip } from './zip.ts';
 
 /** Who reads what; a type that is not here is recognised and named. */
@@ -34,7 +35,18 @@ export function archiveConsumer(
   budget: ArchiveBudget,
   spoolFolder: string,
 ): PartConsumer | null {
-  const type = archiveType(names, leading);
+  return consumerFor(names, leading, fileType(leading), within, budget, spoolFolder);
+}
+
+function consumerFor(
+  names: readonly FileName[],
+  leading: Buffer,
+  magic: string | null,
+  within: readonly string[],
+  budget: ArchiveBudget,
+  spoolFolder: string,
+): PartConsumer | null {
+  const type = archiveType(names, leading, magic);
   if (type === null) return null;
   const path = [...within, names[0]?.text ?? NO_NAME];
   const read = READERS.get(type.type);
@@ -96,11 +108,11 @@ class ArchiveReader implements PartConsumer {
   async end(): Promise<Consumed> {
     try {
       await this.#bytes.complete();
-      const context = {
+      const context: ArchiveContext = {
         budget: this.#budget,
         within: this.#path,
-        open: (names: readonly FileName[], leading: Buffer, within: readonly string[]) =>
-          archiveConsumer(names, leading, within, this.#budget, this.#spoolFolder),
+        open: (names, leading, magic, inner) =>
+          consumerFor(names, leading, magic, inner, this.#budget, this.#spoolFolder),
       };
       return this.#consumed(await this.#read(this.#bytes, context, this.#type.program));
     } catch (error) {

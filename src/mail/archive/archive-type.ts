@@ -1,5 +1,4 @@
 import type { FileName } from '../../model/mime.ts';
-import { fileType } from '../mime/file-type.ts';
 
 /** The types that are archives, and the extensions that promise them. */
 const EXTENSIONS: Readonly<Record<string, string>> = {
@@ -53,9 +52,15 @@ export interface ArchiveType {
   readonly program: boolean;
 }
 
-/** What archive a file is, by its leading bytes and else by its names; null when nothing says that it is one. */
-export function archiveType(names: readonly FileName[], leading: Buffer): ArchiveType | null {
-  const magic = fileType(leading);
+/**
+ * What archive a file is, by its leading bytes, of which `magic` is what `fileType` says, and else by its names; null
+ * when nothing says that it is one.
+ */
+export function archiveType(
+  names: readonly FileName[],
+  leading: Buffer,
+  magic: string | null,
+): ArchiveType | null {
   if (magic !== null && Object.hasOwn(EXTENSIONS, magic))
     return { type: magic, certain: true, program: false };
   if (magic === PROGRAM) return { type: 'application/zip', certain: false, program: true };

@@ -46,6 +46,7 @@ export async function readGzip(file: ArchiveBytes, context: ArchiveContext): Pro
       // What stands behind the data is the size modulo 2^32, and of the last member only.
       size: null,
       crc32: null,
+      hashed: false,
       chunks: () => gunzipped(file),
     },
     context,

@@ -10,7 +10,7 @@ export const PEEK_BYTES = 1024;
 const FIRST_PEEK = 96;
 
 /** Packed and unpacked no larger than this, data is unpacked at once: cheaper than a stream. Bytes. */
-const AT_ONCE = 64 * 1024;
+export const AT_ONCE = 64 * 1024;
 
 /** Read, and unpacked, at a time. Bytes. */
 const PIECE = 64 * 1024;
@@ -41,6 +41,20 @@ export function inflatedStart(packed: Buffer): Buffer | null {
   }
 }
 
+/** What the whole of `packed` is deflated from, which is said to be `size` bytes; null when that is not so. */
+export function inflatedWhole(packed: Buffer, size: number): Buffer | null {
+  try {
+    // zlib throws beyond the limit: one byte too much is enough to see that the size is wrong.
+    const { buffer, engine } = inflateRawSync(packed, {
+      maxOutputLength: size + 1,
+      info: true,
+    }) as unknown as { readonly buffer: Buffer; readonly engine: InflateRaw };
+    return buffer.length === size && engine.bytesWritten === packed.length ? buffer : null;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * What the `packed` bytes from `at` on are deflated from, `size` bytes as declared. Throws when they are damaged, or end
  * in a place of their own; with `size` null the packer did not know either, and they may.
@@ -52,20 +66,16 @@ export async function* inflated(
   size: number | null,
 ): AsyncGenerator<Buffer> {
   if (size !== null && size <= AT_ONCE && packed <= AT_ONCE) {
-    // zlib throws when there is more than one byte too much, and one is enough to see that the declaration is wrong.
-    const { buffer, engine } = inflateRawSync(await file.read(at, packed), {
-      maxOutputLength: size + 1,
-      info: true,
-    }) as unknown as { readonly buffer: Buffer; readonly engine: InflateRaw };
-    yield buffer;
-    endsBehind(engine, packed);
+    const whole = inflatedWhole(await file.read(at, packed), size);
+    if (whole === null) throw new Error('not deflated from that many bytes');
+    yield whole;
     return;
   }
   const inflate = createInflateRaw({ chunkSize: PIECE });
   // Its errors come out of the iteration below as well.
   pipeline(Readable.from(stored(file, at, packed), { objectMode: false }), inflate, () => undefined);
   yield* inflate as AsyncIterable<Buffer>;
-  if (size !== null) endsBehind(inflate, packed);
+  if (size !== null && inflate.bytesWritten !== packed) throw new Error('deflated data ends too early');
 }
 
 /** What a gzip file (RFC 1952), all its members one behind the other, is made from. Throws when it is damaged. */
@@ -73,8 +83,4 @@ export async function* gunzipped(file: ArchiveBytes): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: PIECE });
   pipeline(Readable.from(stored(file, 0, file.size), { objectMode: false }), gunzip, () => undefined);
   yield* gunzip as AsyncIterable<Buffer>;
-}
-
-function endsBehind(engine: InflateRaw, packed: number): void {
-  if (engine.bytesWritten !== packed) throw new Error('deflated data ends before the packed bytes do');
 }

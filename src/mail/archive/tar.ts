@@ -79,7 +79,12 @@ async function readEntry(
   const packed = Math.max(0, Math.min(header.size, file.size - dataAt));
   const leading = await file.read(dataAt, Math.min(packed, LEADING_BYTES));
   const chunks = () => stored(file, dataAt, packed);
-  await lookInto({ names, leading, packed, size: header.size, crc32: null, chunks }, context, contents);
+  const hashed = context.budget.takeHashed(header.size);
+  await lookInto(
+    { names, leading, packed, size: header.size, crc32: null, hashed, chunks },
+    context,
+    contents,
+  );
 }
 
 /** Where the first block from `at` on is that is not all zeros, or the end. */

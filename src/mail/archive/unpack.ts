@@ -18,6 +18,7 @@ export interface ArchiveContext {
   readonly open: (
     names: readonly FileName[],
     leading: Buffer,
+    magic: string | null,
     within: readonly string[],
   ) => PartConsumer | null;
 }
@@ -65,8 +66,10 @@ export interface Unpackable {
   readonly size: number | null;
   /** As declared; null when the archive does not say. */
   readonly crc32: number | null;
+  /** Worth its SHA-256: it has been taken from the budget. */
+  readonly hashed: boolean;
   /** The bytes, in pieces that may be overwritten when the next is asked for; throws when they are damaged. */
-  chunks(): AsyncIterable<Buffer>;
+  chunks(): Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
 /**
@@ -78,13 +81,14 @@ export async function lookInto(
   context: ArchiveContext,
   contents: ArchiveContents,
 ): Promise<void> {
-  let consumer = context.open(entry.names, entry.leading, context.within);
+  const magic = fileType(entry.leading);
+  let consumer = context.open(entry.names, entry.leading, magic, context.within);
   if (consumer !== null && context.budget.spent) {
     consumer.abandon?.();
     consumer = null;
     contents.limits.add('`archivebytes` unpacked');
   }
-  const whole = consumer !== null || (entry.size !== null && context.budget.takeHashed(entry.size));
+  const whole = consumer !== null || entry.hashed;
   const unpacked = whole ? await unpack(entry, consumer, context, contents) : null;
   contents.members.push({
     within: context.within,
@@ -93,7 +97,7 @@ export async function lookInto(
     size: unpacked?.size ?? entry.size,
     sha256: unpacked?.sha256 ?? null,
     encrypted: false,
-    magic: fileType(entry.leading),
+    magic,
   });
   if (consumer !== null) contents.inner.push(await consumer.end());
 }

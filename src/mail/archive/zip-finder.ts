@@ -168,6 +168,7 @@ export class ZipFinder {
         if (!this.#takeEntry(header)) break;
         this.#centrals.add(header.at);
         headers.push(header);
+        await this.#budget.pace();
       }
       at += i;
       await this.#budget.pace();

@@ -1,7 +1,8 @@
 import { archiveNameType } from './archive-type.ts';
+import type { ArchiveBudget } from './budget.ts';
 import type { ArchiveBytes } from './collected-bytes.ts';
 import { entryNames, mergedNames } from './entry-names.ts';
-import { PEEK_BYTES, inflated, inflatedStart, stored } from './inflate.ts';
+import { AT_ONCE, PEEK_BYTES, inflated, inflatedStart, inflatedWhole, stored } from './inflate.ts';
 import type { ArchiveContents, ArchiveContext, Unpackable } from './unpack.ts';
 import { LEADING_BYTES, lookInto, nothingFound } from './unpack.ts';
 import { ZipFinder } from './zip-finder.ts';
@@ -54,7 +55,7 @@ async function readEntry(
     contents.members.push({ ...known, encrypted: true, magic: null });
     return;
   }
-  const data = local === null ? null : await entryData(file, local, header, open);
+  const data = local === null ? null : await entryData(file, local, header, open, context.budget);
   if (data === null || data === 'damaged') {
     if (data === 'damaged') contents.contradictions.add('an entry is damaged');
     else if (local !== null) unreadable(names, header, contents);
@@ -76,18 +77,24 @@ async function entryData(
   local: LocalHeader,
   header: LocalHeader,
   open: boolean,
+  budget: ArchiveBudget,
 ): Promise<Omit<Unpackable, 'names'> | 'damaged' | null> {
   const at = local.at + local.length;
   const packed = Math.min(open ? file.size : header.packed, Math.max(0, file.size - at));
   const size = open ? null : header.size;
   const check = open ? null : header.crc32;
+  const hashed = size !== null && budget.takeHashed(size);
+  const known = { packed, size, crc32: check, hashed };
+  if (header.method === DEFLATED && hashed && packed <= AT_ONCE && size <= AT_ONCE) {
+    const all = inflatedWhole(await file.read(at, packed), size);
+    if (all !== null) return { ...known, leading: all.subarray(0, LEADING_BYTES), chunks: () => [all] };
+  }
   const start = await file.read(at, Math.min(packed, PEEK_BYTES));
   if (header.method === STORED) {
-    const leading = start.subarray(0, LEADING_BYTES);
-    return { leading, packed, size, crc32: check, chunks: () => stored(file, at, packed) };
+    return { ...known, leading: start.subarray(0, LEADING_BYTES), chunks: () => stored(file, at, packed) };
   }
   if (header.method !== DEFLATED) return null;
   const leading = inflatedStart(start);
   if (leading === null) return 'damaged';
-  return { leading, packed, size, crc32: check, chunks: () => inflated(file, at, packed, size) };
+  return { ...known, leading, chunks: () => inflated(file, at, packed, size) };
 }
