@@ -52,7 +52,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
   let expect: readonly string[] | null = null;
   for (const line of blank < 0 ? lines : lines.slice(0, blank)) {
     const [, word = '', rest = ''] = /^([a-z]+) ?(.*)$/.exec(line) ?? [];
-    const [, name = '', value = ''] = /^([a-z.]+): ?(.*)$/.exec(rest) ?? [];
+    const [, name = '', value = ''] = /^([a-z.-]+): ?(.*)$/.exec(rest) ?? [];
     const [host = '', type = '', ...answer] = rest.split(' ');
     if (line.startsWith('#')) continue;
     else if (word === 'control') control[name] = name in control ? `${control[name]}\n${value}` : value;
