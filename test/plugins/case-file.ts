@@ -16,7 +16,7 @@ export interface RuleCase {
   readonly expect: readonly string[];
   /** How the answer to the mail begins; null: not looked at. */
   readonly says: string | null;
-  /** CRLF lines. */
+  /** CRLF lines, unless the case says `lines lf`. */
   readonly message: string;
 }
 
@@ -59,7 +59,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     else if (word === 'dns') dns.set(`${host} ${type}`, answer[0] === 'fails' ? 'fails' : [answer.join(' ')]);
     else if (word === 'rcpt') recipients.push(rest);
     else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
-    else if (['client', 'helo', 'from', 'early', 'says'].includes(word)) said[word] = rest;
+    else if (['client', 'helo', 'from', 'early', 'lines', 'says'].includes(word)) said[word] = rest;
     else throw new Error(`${place}: what is "${line}"?`);
   }
   if (expect === null) throw new Error(`${place}: no "expect" line`);
@@ -75,6 +75,9 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     dns,
     expect,
     says: said['says'] ?? null,
-    message: (body.trim() === '' ? MESSAGE : `${body.replace(/\n*$/, '')}\n`).replaceAll('\n', '\r\n'),
+    message: (body.trim() === '' ? MESSAGE : `${body.replace(/\n*$/, '')}\n`).replaceAll(
+      '\n',
+      said['lines'] === 'lf' ? '\n' : '\r\n',
+    ),
   };
 }
