@@ -1,6 +1,7 @@
 import type { FileName } from '../../model/mime.ts';
 import { EXECUTABLE_EXTENSIONS, HARMLESS_EXTENSIONS } from './extensions.ts';
 import { FILE_TYPES, isProgramType, typeDescription } from './file-types.ts';
+import type { MagicType } from './file-types.ts';
 import { judgedNames } from './judged-names.ts';
 import type { NameAnomaly } from './name-anomalies.ts';
 
@@ -19,14 +20,34 @@ const TESTS: Readonly<Record<string, (leading: Buffer) => boolean>> = {
     /^(?:\xef\xbb\xbf)?\s*(?:<!--|<!doctype html|<html|<head|<body|<script|<svg)/i.test(b.toString('latin1')),
 };
 
+/** First bytes without which a test cannot succeed; a test that is not here may succeed with any. */
+const FIRST_BYTES: Readonly<Record<string, string>> = {
+  'application/x-dosexec': 'MZ',
+  'application/java-vm': '\xca',
+  'application/x-bzip2': 'B',
+  'application/x-arj': '\x60',
+  'application/x-mach-binary': '\xca',
+  'image/bmp': 'B',
+  'text/html': '\xef \t\n\v\f\r\xa0<',
+};
+
+/** For each first byte the types that are worth a look, in the order of `FILE_TYPES`. */
+const CANDIDATES: readonly (readonly MagicType[])[] = Array.from({ length: 256 }, (_, first) =>
+  FILE_TYPES.filter(({ type, magic }) => {
+    if (magic.some(({ offset, bytes }) => offset > 0 || bytes[0] === first)) return true;
+    if (!Object.hasOwn(TESTS, type)) return false;
+    return FIRST_BYTES[type]?.includes(String.fromCharCode(first)) ?? true;
+  }),
+);
+
 /**
  * The true type of a file by its first bytes (512 are enough), as a media type of `FILE_TYPES`; null when they tell
  * nothing, as those of plain text.
  */
 export function fileType(leading: Buffer): string | null {
-  for (const { type: name, magic } of FILE_TYPES) {
-    if (magic.some(it => startsWith(leading, it.offset, it.bytes))) return name;
-    if (Object.hasOwn(TESTS, name) && TESTS[name]?.(leading) === true) return name;
+  for (const { type, magic } of CANDIDATES[leading[0] ?? 0] ?? []) {
+    for (const { offset, bytes } of magic) if (startsWith(leading, offset, bytes)) return type;
+    if (Object.hasOwn(TESTS, type) && TESTS[type]?.(leading) === true) return type;
   }
   return null;
 }
@@ -62,6 +83,7 @@ export function magicAnomaly(
 
 function startsWith(leading: Buffer, offset: number, bytes: Buffer): boolean {
   const end = offset + bytes.length;
+  if (leading[offset] !== bytes[0]) return false;
   return leading.length >= end && leading.compare(bytes, 0, bytes.length, offset, end) === 0;
 }
 
