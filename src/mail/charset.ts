@@ -8,7 +8,6 @@ const SHIFT_IN = 0x0f;
 const QUESTION = 0x3f;
 const TILDE = 0x7e;
 const REPLACEMENT = '\ufffd';
-const SUBSTITUTE = 0x1a;
 
 /**
  * Labels of mail, with everything but letters and digits removed, that iconv-lite does not know or reads in another

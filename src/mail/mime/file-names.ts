@@ -92,8 +92,13 @@ function readings(parameter: Parameter, charset: string | null): readonly string
     texts.push(undeclared);
     if (own !== null) texts.push(own);
   }
-  const text = texts[0] ?? '';
-  if (text.includes('=?')) texts.push(decodeWords(latin1Only(text)), decodeWords(`${latin1Only(text)}?=`));
+  const shown = texts[0] ?? '';
+  if (shown.includes('=?')) {
+    // Encoded twice, or a word that has lost its end.
+    const again = decodeWords(latin1Only(shown));
+    texts.push(again);
+    if (again.includes('=?')) texts.push(decodeWords(`${again}?=`));
+  }
   if (!parameter.extended && /%[0-9a-f]{2}/i.test(value)) {
     const bare = value.replace(/^[\w.-]*'[\w-]*'/, '');
     texts.push(decodeUndeclared(Buffer.from(percentDecoded(bare), 'latin1')));

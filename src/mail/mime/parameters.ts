@@ -130,7 +130,8 @@ class FieldScan {
     let end = at;
     while (end < text.length && end - at < 200 && !`${SEPARATORS}="(`.includes(text[end] ?? '')) end++;
     if (end === at) return -1;
-    let equals = skipBlanks(text, end);
+    const star = skipBlanks(text, end);
+    let equals = text[star] === '*' ? skipBlanks(text, skip(text, star, '*0123456789')) : star;
     if (text[equals] === '(' && !this.#inComment && !this.#noComments) {
       const close = commentEnd(text, equals);
       if (close < 0) this.#noComments = true;
@@ -141,7 +142,10 @@ class FieldScan {
 
   #parameter(at: number, equals: number): number {
     const text = this.#text;
-    const name = text.slice(at, equals).replace(/\(.*/s, '').trim().toLowerCase();
+    const name = text
+      .slice(at, equals)
+      .replace(/\(.*|\s/gs, '')
+      .toLowerCase();
     let start = skipBlanks(text, equals + 1);
     if (text[start] === '(' && !this.#inComment && !this.#noComments) {
       const end = commentEnd(text, start);
