@@ -1,8 +1,9 @@
 import type { ArchiveBudget } from './budget.ts';
 import type { ArchiveBytes } from './collected-bytes.ts';
+import { accountedFor, agree, between, inOrder, overlap } from './zip-agreement.ts';
+import type { Span } from './zip-agreement.ts';
 import {
   CENTRAL,
-  DESCRIPTOR_LENGTH,
   END,
   END_64_LENGTH,
   END_LENGTH,
@@ -12,7 +13,6 @@ import {
   LONGEST_RECORD,
   centralHeader,
   endRecord,
-  isDescriptor,
   localHeader,
   localHeaderLength,
   zip64EndRecord,
@@ -29,6 +29,9 @@ const USUAL_HEADER = 512;
 /** Ends of directory that are followed; honest files have one, concatenated ones a few. */
 const MAX_ENDS = 16;
 
+/** Methods above this are nobody's (APPNOTE 4.4.5): what a search finds with one is chance, and no header. */
+const MAX_METHOD = 99;
+
 /** Signatures that begin no header; honest files have hardly any outside of data. */
 const MAX_STRAYS = 1000;
 
@@ -36,12 +39,6 @@ const MAX_STRAYS = 1000;
 export interface ZipEntry {
   readonly central: CentralHeader | null;
   readonly local: LocalHeader | null;
-}
-
-/** Bytes that are accounted for: from, up to and without to. */
-interface Span {
-  readonly from: number;
-  readonly to: number;
 }
 
 /**
@@ -205,40 +202,14 @@ export class ZipFinder {
   async #gaps(program: boolean): Promise<Span[]> {
     for (const { central, local } of this.entries) {
       if (central === null || local === null || this.#data.has(central)) continue;
-      this.#data.set(central, await this.#accountedFor(central, local));
+      this.#data.set(central, await accountedFor(this.#file, central, local));
       await this.#budget.pace();
     }
-    const data = [...this.#data.values()];
-    data.sort((a, b) => a.from - b.from);
-    for (const [i, span] of data.entries()) {
-      const next = data[i + 1];
-      if (next !== undefined && next.from < span.to) this.contradictions.add('entries overlap');
-      if (span.to > this.#file.size) this.contradictions.add('an entry is cut off');
-    }
-    const spans = [...this.#directories, ...data];
-    spans.sort((a, b) => a.from - b.from);
-    const gaps: Span[] = [];
-    let at = program ? (spans[0]?.from ?? 0) : 0;
-    for (const { from, to } of spans) {
-      if (from > at) gaps.push({ from: at, to: from });
-      at = Math.max(at, to);
-    }
-    if (at < this.#file.size) gaps.push({ from: at, to: this.#file.size });
-    return gaps;
-  }
-
-  /**
-   * Local header and data of an entry, the data only where a reader from the front would find the same: the local
-   * header gives the same size, or a data descriptor behind the data does.
-   */
-  async #accountedFor(central: CentralHeader, local: LocalHeader): Promise<Span> {
-    const from = local.at;
-    const dataAt = from + local.length;
-    const dataEnd = dataAt + central.packed;
-    if (!agree(central, local)) return { from, to: dataAt };
-    if (local.packed === central.packed) return { from, to: dataEnd };
-    const behind = await this.#file.read(dataEnd, DESCRIPTOR_LENGTH);
-    return { from, to: isDescriptor(behind, central.packed) ? dataEnd : dataAt };
+    const data = inOrder([...this.#data.values()]);
+    if (overlap(data)) this.contradictions.add('entries overlap');
+    if (data.some(span => span.to > this.#file.size)) this.contradictions.add('an entry is cut off');
+    const spans = inOrder([...this.#directories, ...data]);
+    return between(spans, program ? (spans[0]?.from ?? 0) : 0, this.#file.size);
   }
 
   /** Looks for headers that no directory has led to. */
@@ -262,7 +233,7 @@ export class ZipFinder {
     if (signature === LOCAL) {
       if (this.#locals.has(at)) return at + 1;
       const local = await this.#localAt(at);
-      if (local === null) return this.#stray(at);
+      if (local === null || local.method > MAX_METHOD) return this.#stray(at);
       if (!this.#takeEntry(local)) return at + 1;
       this.found = true;
       this.entries.push({ central: null, local });
@@ -271,7 +242,7 @@ export class ZipFinder {
     if (signature === CENTRAL) {
       if (this.#centrals.has(at)) return at + 1;
       const header = centralHeader(await this.#file.read(at, LONGEST_RECORD), 0, at);
-      if (header === null) return this.#stray(at);
+      if (header === null || header.method > MAX_METHOD) return this.#stray(at);
       if (!this.#takeEntry(header)) return at + 1;
       this.#centrals.add(at);
       await this.#addCentral(header, 0);
@@ -299,15 +270,4 @@ export class ZipFinder {
     if (!taken) this.limited = true;
     return taken;
   }
-}
-
-/** Whether an unpacker that goes by the local header sees the same entry. Local sizes may follow the data. */
-function agree(central: CentralHeader, local: LocalHeader): boolean {
-  const sizes = local.packed === central.packed && local.size === central.size;
-  return (
-    local.name.replaceAll('\\', '/') === central.name.replaceAll('\\', '/') &&
-    local.method === central.method &&
-    local.encrypted === central.encrypted &&
-    (sizes || local.descriptor)
-  );
 }

@@ -30,10 +30,6 @@ const METHOD_AES = 99;
 const EXTRA_ZIP64 = 0x0001;
 const EXTRA_UNICODE_PATH = 0x7075;
 
-/** Methods and versions above this are nobody's: chance, not a header. */
-const MAX_METHOD = 99;
-const MAX_VERSION = 99;
-
 /** What a local header says of an entry. */
 export interface LocalHeader {
   readonly at: number;
@@ -74,8 +70,7 @@ export function localHeader(bytes: Buffer, i: number, at: number): LocalHeader |
   if (bytes.length - i < LOCAL_LENGTH || bytes.readUInt32LE(i) !== LOCAL.readUInt32LE(0)) return null;
   const nameLength = bytes.readUInt16LE(i + 26);
   const length = LOCAL_LENGTH + nameLength + bytes.readUInt16LE(i + 28);
-  const method = bytes.readUInt16LE(i + 8);
-  if (bytes.length - i < length || method > MAX_METHOD || bytes.readUInt8(i + 4) > MAX_VERSION) return null;
+  if (bytes.length - i < length) return null;
   return fields(bytes, i + 6, i + LOCAL_LENGTH, nameLength, i + length, { at, length });
 }
 
@@ -90,8 +85,7 @@ export function centralHeader(bytes: Buffer, i: number, at: number): CentralHead
   const nameLength = bytes.readUInt16LE(i + 28);
   const extraEnd = CENTRAL_LENGTH + nameLength + bytes.readUInt16LE(i + 30);
   const length = extraEnd + bytes.readUInt16LE(i + 32);
-  const method = bytes.readUInt16LE(i + 10);
-  if (bytes.length - i < length || method > MAX_METHOD) return null;
+  if (bytes.length - i < length) return null;
   const offset = bytes.readUInt32LE(i + 42);
   return fields(bytes, i + 8, i + CENTRAL_LENGTH, nameLength, i + extraEnd, { at, length, offset });
 }
