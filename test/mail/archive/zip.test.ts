@@ -187,12 +187,15 @@ const hostile: readonly [what: string, file: Buffer, names: readonly string[], s
     ],
     ['an archive packed by LZMA', zip([lzma]), ['in.zip'], ['unsupported (an archive packed by method 14)']],
     [
-    'a method that nobody has',
-    zip([{ ...EXE, methodNumber: 100 }, { ...TEXT, local: { name: 'b.txt' } }]),
-    ['e.exe', 'a.txt|b.txt'],
-    [DIFFER],
-  ],
-  ['no zip at all', Buffer.from('<html>not found</html>'), [], ['unreadable (no archive of this type)']],
+      'a method that nobody has',
+      zip([
+        { ...EXE, methodNumber: 100 },
+        { ...TEXT, local: { name: 'b.txt' } },
+      ]),
+      ['e.exe', 'a.txt|b.txt'],
+      [DIFFER],
+    ],
+    ['no zip at all', Buffer.from('<html>not found</html>'), [], ['unreadable (no archive of this type)']],
     ['nothing', Buffer.alloc(0), [], ['unreadable (no archive of this type)']],
   ];
 
