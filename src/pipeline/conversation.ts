@@ -278,10 +278,7 @@ function edgeStage(event: EventName): Stage {
       return 'mail';
     case 'recipient-refused':
       return 'rcpt';
-    case 'message-refused':
-    case 'message-accepted':
-    case 'message-held':
-    case 'message-discarded':
+    default:
       return 'message';
   }
 }
