@@ -16,10 +16,16 @@ const MAX_FILES = 500;
 
 const BEGIN = Buffer.from('begin');
 
+/** Lines between `begin` and the first line of data that careless readers decode too. */
+const MAX_MISSED = 8;
+
+/** Length of a full line of uuencode, 45 bytes: prose hardly has one by chance. */
+const FULL_LINE = 61;
+
 /** A `begin` line was seen (`pending`), or a file is being read. */
 type Mode =
   | { readonly at: 'text' }
-  | { readonly at: 'pending'; readonly begin: Begin }
+  | { readonly at: 'pending'; readonly begin: Begin; missed: number }
   | { readonly at: 'file'; readonly begin: Begin; readonly file: InnerFile; damaged: string | null };
 
 /**
@@ -69,7 +75,9 @@ class UuencodeReader implements PartConsumer {
 
   end(): Consumed | Promise<Consumed> {
     if (this.#lineBytes > 0) this.#endLine();
-    if (this.#mode.at === 'pending') this.#startFile(this.#mode.begin);
+    const mode = this.#mode;
+    // A `begin` at the very end: what followed is lost.
+    if (mode.at === 'pending' && mode.missed === 0) this.#startFile(mode.begin, null);
     this.#endFile('breaks off');
     return this.#finds.consumed(this.#anomalies);
   }
@@ -134,26 +142,26 @@ class UuencodeReader implements PartConsumer {
       return;
     }
     if (line === '' && !long) return;
-    if (mode.at === 'pending') {
-      const own = long ? 'none' : isUuLine(line, mode.begin.base64);
-      if (own === 'none') {
-        this.#mode = { at: 'text' };
-        this.#begin(line);
-        return;
-      }
-      this.#startFile(mode.begin);
+    if (mode.at === 'pending') this.#pendingLine(mode, line, long);
+    else this.#fileLine(mode, line, long);
+  }
+
+  #pendingLine(mode: Extract<Mode, { at: 'pending' }>, line: string, long: boolean): void {
+    const own = long ? 'none' : isUuLine(line, mode.begin.base64);
+    const another = long ? null : parseBegin(line);
+    if (another !== null) this.#mode = { at: 'pending', begin: another, missed: 0 };
+    else if (own !== 'none' && (mode.missed === 0 || (own === 'clean' && line.length >= FULL_LINE))) {
+      this.#startFile(mode.begin, mode.missed > 0 ? 'lines before its data' : null);
       this.#take(line, long);
-      return;
-    }
-    this.#fileLine(mode, line, long);
+    } else if (mode.missed++ >= MAX_MISSED) this.#mode = { at: 'text' };
   }
 
   #begin(line: string): void {
     const begin = parseBegin(line);
-    if (begin !== null) this.#mode = { at: 'pending', begin };
+    if (begin !== null) this.#mode = { at: 'pending', begin, missed: 0 };
   }
 
-  #startFile(begin: Begin): void {
+  #startFile(begin: Begin, damaged: string | null): void {
     this.#files++;
     if (this.#files > MAX_FILES) {
       if (this.#files === MAX_FILES + 1) this.#anomaly(`more than ${MAX_FILES} files in one text`);
@@ -162,7 +170,7 @@ class UuencodeReader implements PartConsumer {
     }
     const names = [undeclaredName(begin.name, 'uuencode')];
     const file = new InnerFile('uuencode', names, this.#within, this.#open);
-    this.#mode = { at: 'file', begin, file, damaged: null };
+    this.#mode = { at: 'file', begin, file, damaged };
   }
 
   #fileLine(mode: Extract<Mode, { at: 'file' }>, line: string, long: boolean): void {
@@ -174,7 +182,7 @@ class UuencodeReader implements PartConsumer {
     const another = long ? null : parseBegin(line);
     if (another !== null) {
       this.#endFile('another file begins before its end');
-      this.#mode = { at: 'pending', begin: another };
+      this.#mode = { at: 'pending', begin: another, missed: 0 };
       return;
     }
     const own = long ? 'none' : isUuLine(line, base64);
