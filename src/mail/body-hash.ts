@@ -23,6 +23,10 @@ const EMPTY_LINES = Buffer.from('\r\n'.repeat(512));
 /** Bytes that are collected before they are hashed: few calls cost less than many. */
 const COLLECTED = 16 * 1024;
 
+/** Buffers of hashes that are done. */
+const spare: Buffer[] = [];
+const MAX_SPARE = 8;
+
 /** So many bytes without a blank, and the next blank is searched for natively. */
 const STRIDE = 128;
 
@@ -33,7 +37,7 @@ const STRIDE = 128;
 export class BodyHash {
   readonly #relaxed: boolean;
   #hash: Hash | null = null;
-  readonly #collected = Buffer.allocUnsafe(COLLECTED);
+  readonly #collected = spare.pop() ?? Buffer.allocUnsafeSlow(COLLECTED);
   #used = 0;
   /** Canonical bytes that may still be hashed. */
   #left: number;
@@ -66,13 +70,14 @@ export class BodyHash {
     this.#tokens(bytes, at, bytes.length);
   }
 
-  /** The body is over. */
+  /** The body is over: asked for once. */
   digest(): BodyDigest {
     if (this.#cr) this.#content(CRLF, 0, 1);
     // What is not empty ends with one CRLF; an empty body is a CRLF (simple, 3.4.3) or nothing (relaxed, 3.4.4).
     if (this.#length > 0 || !this.#relaxed) this.#emit(CRLF, 0, 2);
     const rest = this.#collected.subarray(0, this.#used);
     const sha256 = this.#hash === null ? hash('sha256', rest, 'buffer') : this.#hash.update(rest).digest();
+    if (spare.length < MAX_SPARE) spare.push(this.#collected);
     return { sha256, length: this.#length };
   }
 

@@ -53,7 +53,11 @@ export class Base64Decoder implements Decoder {
       if (at === 0) at = bytes.length;
       this.#characters(bytes.toString('latin1', 0, at));
     }
-    if (at < bytes.length && this.#rest === '' && !this.#padded) at = this.#cleanLines(bytes, at);
+    while (at < bytes.length && this.#rest === '' && !this.#padded) {
+      const next = this.#cleanLines(bytes, at);
+      if (next === at) break;
+      at = next;
+    }
     if (at < bytes.length) this.#characters(bytes.toString('latin1', at, bytes.length));
   }
 
@@ -64,7 +68,8 @@ export class Base64Decoder implements Decoder {
     const breakLength = first > start && bytes[first - 1] === CR ? 2 : 1;
     const stride = first + 1 - start;
     const perLine = stride - breakLength;
-    if (perLine === 0 || perLine % 4 !== 0) return start;
+    if (perLine === 0) return first + 1;
+    if (perLine % 4 !== 0) return start;
     let end = first + 1;
     if (breakLength === 2) {
       while (end + stride <= bytes.length && bytes[end + stride - 1] === LF && bytes[end + stride - 2] === CR)

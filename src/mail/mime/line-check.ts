@@ -6,6 +6,8 @@ const LF = 10;
 /** RFC 5322 2.1.1: a line has no more characters than this, its CRLF not counted. */
 const MAX_LINE = 998;
 
+const NO_WORDS = new Int32Array(0);
+
 /**
  * Watches the raw bytes of a message for what lines of mail must not have: bare CR, bare LF, NUL, more than 998 bytes.
  * One pass over all bytes, several at a time, since nearly none of them is a control character.
@@ -26,18 +28,15 @@ export class LineCheck {
     let afterCr = this.#afterCr;
     let i = 0;
     const end = bytes.length;
+    // Four bytes at a time where none of them is below 14.
+    const aligned = -bytes.byteOffset & 3;
+    const count = Math.max(0, (end - aligned) >> 2);
+    const words = count === 0 ? NO_WORDS : new Int32Array(bytes.buffer, bytes.byteOffset + aligned, count);
     while (i < end) {
-      // Four bytes of which none is below 14, over and over.
-      if (!afterCr) {
-        while (i + 4 <= end) {
-          const word =
-            (bytes[i] as number) |
-            ((bytes[i + 1] as number) << 8) |
-            ((bytes[i + 2] as number) << 16) |
-            ((bytes[i + 3] as number) << 24);
-          if (((word - 0x0e0e0e0e) & ~word & 0x80808080) !== 0) break;
-          i += 4;
-        }
+      if (!afterCr && ((i - aligned) & 3) === 0) {
+        let word = (i - aligned) >> 2;
+        while (word < words.length && !hasControl(words[word] as number)) word++;
+        i = aligned + (word << 2);
         if (i >= end) break;
       }
       const byte = bytes[i] as number;
@@ -68,4 +67,9 @@ export class LineCheck {
   #long(): void {
     this.#report('MIME_LINE_LONG', `more than ${MAX_LINE} bytes`);
   }
+}
+
+/** Some of the four bytes is below 14. */
+function hasControl(word: number): boolean {
+  return ((word - 0x0e0e0e0e) & ~word & 0x80808080) !== 0;
 }

@@ -1,8 +1,8 @@
 import type { AnomalyName, FileName } from '../../model/mime.ts';
 import { fileNames, nameAnomalies } from './file-names.ts';
-import { parseParameterised } from './parameters.ts';
 import type { Parameterised } from './parameters.ts';
 import type { ContentField, ContentFieldName } from './part-header.ts';
+import { parseField } from './simple-field.ts';
 import { readEncoding } from './transfer-decoders.ts';
 import type { Coding, EncodingReading } from './transfer-decoders.ts';
 
@@ -59,9 +59,9 @@ export function describePart(fields: readonly ContentField[], inDigest: boolean)
   const note = (rule: AnomalyName, detail: string) => {
     if (!anomalies.some(one => one.rule === rule)) anomalies.push({ rule, detail: detail.slice(0, 200) });
   };
-  const types = valuesOf(fields, 'content-type').map(parseParameterised);
+  const types = valuesOf(fields, 'content-type').map(parseField);
   const encodings = valuesOf(fields, 'content-transfer-encoding').map(readEncoding);
-  const dispositions = valuesOf(fields, 'content-disposition').map(parseParameterised);
+  const dispositions = valuesOf(fields, 'content-disposition').map(parseField);
   for (const { name, value } of fields)
     if (/[\x80-\xff]/.test(value)) note('MIME_8BIT_HEADER', `${name}: ${value}`);
   if (types.length > 1) note('MIME_TYPE_MANY', types.map(one => one.value).join(', '));
@@ -79,7 +79,7 @@ export function describePart(fields: readonly ContentField[], inDigest: boolean)
     valuesOf(fields, 'content-description')[0] ?? null,
     valuesOf(fields, 'content-location')[0] ?? null,
   );
-  for (const { rule, detail } of nameAnomalies(names)) note(rule, detail);
+  if (names.length > 0) for (const { rule, detail } of nameAnomalies(names)) note(rule, detail);
   const readings = bodyReadings(types, encodings, inDigest, names.length > 0, note);
   const shown = distinct(types.map(one => shownType(one.value)));
   if (shown.length === 0) shown.push(inDigest ? 'message/rfc822' : 'text/plain');

@@ -158,15 +158,15 @@ export class TextAroundParts implements BodySink {
 /** With CRLF turned into LF. */
 function withLf(bytes: Buffer): Buffer {
   let from = 0;
-  let cr = bytes.indexOf('\r\n');
-  if (cr < 0) return bytes;
-  const out = Buffer.allocUnsafe(bytes.length);
   let length = 0;
-  while (cr >= 0) {
+  let out: Buffer | null = null;
+  for (let cr = bytes.indexOf(CR); cr >= 0; cr = bytes.indexOf(CR, cr + 1)) {
+    if (bytes[cr + 1] !== LF) continue;
+    out ??= Buffer.allocUnsafe(bytes.length);
     length += bytes.copy(out, length, from, cr);
     from = cr + 1;
-    cr = bytes.indexOf('\r\n', from);
   }
+  if (out === null) return bytes;
   length += bytes.copy(out, length, from);
   return out.subarray(0, length);
 }
