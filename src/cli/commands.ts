@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { HOME } from './places.ts';
 import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
+import { quarantineCommands } from './quarantine-commands.ts';
 import type { RulesOptions } from './rules-command.ts';
 
 const { version } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version: string };
@@ -62,6 +63,11 @@ export function commands(): Command {
       const { explainCommand } = await import('./explain-command.ts');
       process.exitCode = await explainCommand(id, options, console.log);
     });
+
+  quarantineCommands(
+    program.command('quarantine').description('Look at what is held, and decide.'),
+    withPlaces,
+  );
 
   withPlaces(program.command('check').description('Run the checks over a saved message; nothing is sent.'))
     .argument('<file>', 'the message, LF or CRLF line ends')

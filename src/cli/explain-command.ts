@@ -1,4 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { time } from '../journal/explain.ts';
+import { printable } from '../journal/printable.ts';
+import { table } from '../journal/table.ts';
+import { openSqliteQuarantineReadOnly } from '../store/sqlite/quarantine.ts';
 import { configure } from './configure.ts';
 import { explain } from './explain.ts';
 import type { PlaceOptions } from './places.ts';
@@ -32,5 +36,28 @@ export async function explainCommand(
     code = await explain(id, wanted, line => lines.push(line));
   }
   for (const line of lines) print(line);
+  if (code === 0 && !options.json) for (const line of await heldLines(id, wanted.store)) print(line);
   return code;
+}
+
+/** What became of the copies of an event in the quarantine; nothing when there are none. */
+async function heldLines(id: string, store: string): Promise<readonly string[]> {
+  const index = openSqliteQuarantineReadOnly(store);
+  try {
+    const lines: string[] = [];
+    // Those that a hop refused after others had taken it are in a copy of their own.
+    for (const heldId of [id, `${id}.refused`]) {
+      const entry = await index.byId(heldId);
+      if (entry === null) continue;
+      const rows = entry.recipients.map(r => [
+        `<${printable(r.address)}>`,
+        r.state,
+        `since ${time(r.since)}`,
+      ]);
+      lines.push('', 'Quarantine', ...table(rows, '  '), `  postern quarantine show ${heldId}`);
+    }
+    return lines;
+  } finally {
+    await index.close();
+  }
 }

@@ -8,6 +8,7 @@ import type { Journal } from '../model/record.ts';
 import type { GatewayParts } from '../pipeline/parts.ts';
 import { Gateway } from '../pipeline/gateway.ts';
 import { PLUGINS } from '../plugins/list.ts';
+import { DiskSpace } from '../quarantine/disk-space.ts';
 import { hold } from '../quarantine/hold.ts';
 import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
@@ -30,19 +31,27 @@ interface Identity {
   readonly info: string | null;
 }
 
-/** Puts resolver, next hops, plugins and pipeline together for one process; `instead` replaces parts (a dry run). */
+/**
+ * Puts resolver, next hops, plugins and pipeline together for one process; `instead` replaces parts (a dry run). `onHeld`
+ * is told of each copy that is in the quarantine now.
+ */
 export function wire(
   first: Configuration,
   where: Places,
   journal: Journal,
   edge: string,
   instead: Partial<GatewayParts> = {},
+  onHeld: (id: string) => void = () => undefined,
 ): Wired {
   let current = first;
   let resolver = resolverFor(first);
   let relay = relayFor(first, resolver, where);
   const routers = new WeakMap<Configuration, Router>();
   const own = ownAddresses();
+  const disk = new DiskSpace(
+    () => [quarantineFolder(where, current.site.values), spoolFolder(where, current.site.values)],
+    () => current.site.values.diskfree,
+  );
 
   const gateway = new Gateway({
     edge,
@@ -68,9 +77,12 @@ export function wire(
       return router;
     },
     journal,
-    hold: (held, added, message) => hold(quarantineFolder(where, current.site.values), held, added, message),
+    hold: async (held, added, message) => {
+      await hold(quarantineFolder(where, current.site.values), held, added, message);
+      onHeld(held.id);
+    },
     spoolFolder: () => spoolFolder(where, current.site.values),
-    storageTrouble: () => null,
+    storageTrouble: () => disk.trouble,
     newId: createIds(),
     isOwnAddress: ip => own.has(ip),
     ...instead,
@@ -107,6 +119,23 @@ export function wire(
         void old.close();
       }
     },
+    async close() {
+      disk.close();
+      await relay.close();
+      resolver.close();
+    },
+  };
+}
+
+/** The next hops of a configuration for a program that does not listen, and how to let go of them. */
+export function routerOf(
+  configuration: Configuration,
+  where: Places,
+): { readonly router: Router; close(): Promise<void> } {
+  const resolver = resolverFor(configuration);
+  const relay = relayFor(configuration, resolver, where);
+  return {
+    router: relay.router(domain => configuration.site.values.smtproutes.find(domain)),
     async close() {
       await relay.close();
       resolver.close();

@@ -26,7 +26,12 @@ export function explainText(record: VerdictRecord): string {
  * exactly, byte strings included.
  */
 export function explainJson(record: VerdictRecord): string {
-  return JSON.stringify(record).replace(
+  return asciiJson(record);
+}
+
+/** JSON on one line, of characters that show themselves alone. Parsing it gives `value` back exactly. */
+export function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(
     /[^ -~]/g,
     char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
@@ -88,6 +93,12 @@ function whatHappened(record: VerdictRecord): string {
       return `A message from ${from} for ${whom} was held in the quarantine${split(record)}`;
     case 'message-discarded':
       return `A message from ${from} for ${whom} was accepted and thrown away`;
+    case 'quarantine-released':
+      return `A held message from ${from} for ${whom} was released`;
+    case 'quarantine-not-released':
+      return `A held message from ${from} for ${whom} was to be released and is held still${split(record)}`;
+    case 'quarantine-deleted':
+      return `A held message from ${from} for ${whom} was deleted`;
     default:
       // Written by another version of Postern.
       return `Event ${printable(String(record.event satisfies never))}`;
@@ -158,7 +169,7 @@ function because(record: VerdictRecord, recipient: RecordedRecipient): string {
   const own = (recipient.settings ?? []).map(
     ({ name, value, origin }) => `${printable(name)}=${printable(value)} (${printable(origin.place)})`,
   );
-  const seen = finding === undefined ? [] : [printable(finding.detail ?? finding.value ?? finding.rule)];
+  const seen = [finding?.value, finding?.detail].flatMap(text => (text === undefined ? [] : [printable(text)]));
   return [...seen, ...own].join('; ') || '-';
 }
 

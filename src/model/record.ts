@@ -12,6 +12,9 @@ export const EVENTS = {
   'message-accepted': 'every recipient of the message has a next hop that said 250',
   'message-held': 'some or all recipients got a durable quarantine copy instead',
   'message-discarded': 'accepted and thrown away because a rule says discard',
+  'quarantine-released': 'a held copy was sent to its next hop at an administrator’s word',
+  'quarantine-not-released': 'a held copy was to be released, and some next hop did not take it',
+  'quarantine-deleted': 'a held copy was deleted at an administrator’s word',
 } as const;
 
 export type EventName = keyof typeof EVENTS;

@@ -5,6 +5,8 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly addresses: readonly string[]; readonly generation: string }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'journal'; readonly batch: readonly string[] }
+  /** A copy is in the quarantine. */
+  | { readonly kind: 'held'; readonly id: string }
   | ({ readonly kind: 'ask'; readonly id: number } & ConnectionQuestion)
   | ({ readonly kind: 'overdraft' } & Overdraft)
   | { readonly kind: 'counted'; readonly id: number; readonly client: number; readonly total: number };

@@ -5,12 +5,15 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Configuration } from '../../control/configuration.ts';
+import type { SettingValues } from '../../control/settings.ts';
 import { JournalWriter } from '../../journal/writer.ts';
+import { QuarantineKeeper } from '../../quarantine/keeper.ts';
+import type { KeeperSettings } from '../../quarantine/keeper-messages.ts';
 import { configure } from '../configure.ts';
 import type { Log } from '../log.ts';
 import { createLog } from '../log.ts';
-import type { PlaceOptions } from '../places.ts';
-import { places, storeFile } from '../places.ts';
+import type { PlaceOptions, Places } from '../places.ts';
+import { places, quarantineFolder, storeFile } from '../places.ts';
 import { ConnectionArbiter } from './connection-arbiter.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { firstSteps } from './first-steps.ts';
@@ -52,6 +55,12 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     retentionDays: values.retention,
     now: Date.now,
     onProblem: text => log.warn('journal', { text }),
+  });
+  const keeper = new QuarantineKeeper({
+    store: storeFile(where, values),
+    settings: keeperSettings(where, values),
+    hear: ({ kind, ...told }) =>
+      kind === 'problem' ? log.warn('quarantine', told) : log.info('quarantine-expired', told),
   });
   const count = values.workers === 0 ? availableParallelism() : values.workers;
 
@@ -96,7 +105,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     };
 
     const finish = async () => {
-      await journal.close();
+      await Promise.all([journal.close(), keeper.close()]);
       log.flush();
       resolve(exitCode);
     };
@@ -117,6 +126,9 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       switch (message.kind) {
         case 'journal':
           journal.write(message.batch);
+          break;
+        case 'held':
+          keeper.held(message.id);
           break;
         case 'ready':
           if (!everReady) announce(message.addresses, configuration, where.controlDir);
@@ -155,6 +167,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
         if (workers().length === 0) void finish();
         return;
       }
+      keeper.catchUp();
       log.warn('worker-died', {
         worker: worker.process.pid ?? 0,
         code: code ?? 0,
@@ -175,11 +188,20 @@ export async function supervise(options: PlaceOptions): Promise<number> {
           configuration = next;
           log.configure(next.site.values);
           journal.setRetention(next.site.values.retention);
+          keeper.configure(keeperSettings(where, next.site.values));
           for (const worker of workers()) tell(worker, { kind: 'reload' });
         }),
     );
     for (let i = 0; i < count; i++) fork();
   });
+}
+
+function keeperSettings(where: Places, values: SettingValues): KeeperSettings {
+  return {
+    folder: quarantineFolder(where, values),
+    days: values.quarantinedays,
+    recordDays: values.retention,
+  };
 }
 
 /** The new configuration, or null when it has errors; then the old one stays in force. */

@@ -37,7 +37,7 @@ async function work(): Promise<void> {
       store.write(record);
     },
   };
-  const wired = wire(configuration, where, journal, 'smtp');
+  const wired = wire(configuration, where, journal, 'smtp', {}, id => tell({ kind: 'held', id }));
   const certificate = new Certificate();
   const asked = new Map<number, (granted: boolean) => void>();
   let questions = 0;

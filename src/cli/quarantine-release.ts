@@ -1,0 +1,95 @@
+import { asciiJson } from '../journal/explain.ts';
+import { printable } from '../journal/printable.ts';
+import type { VerdictRecord } from '../model/record.ts';
+import { address } from '../model/address.ts';
+import { replyText } from '../pipeline/record.ts';
+import type { Release } from '../quarantine/release.ts';
+import { release } from '../quarantine/release.ts';
+import { openSqliteJournal } from '../store/sqlite/journal.ts';
+import type { PlaceOptions } from './places.ts';
+import { Progress } from './progress.ts';
+import { chosenCopies } from './quarantine-choice.ts';
+import type { ReleaseOptions } from './quarantine-commands.ts';
+import { addressOf } from './quarantine-filter.ts';
+import type { FilterOptions } from './quarantine-filter.ts';
+import { EXIT, withQuarantine } from './quarantine-open.ts';
+import { routerOf } from './wire.ts';
+
+/** `postern quarantine release`: sends copies and says what each next hop answered. */
+export async function quarantineRelease(
+  ids: readonly string[],
+  options: PlaceOptions & FilterOptions & ReleaseOptions,
+  print: (line: string) => void,
+): Promise<number> {
+  return withQuarantine(options, 'write', async ({ quarantine, configuration, where, store }) => {
+    const to = options.to === undefined ? null : address(addressOf(options.to, '--to'));
+    const status = options.again ? 'releasing' : 'held';
+    const chosen = await chosenCopies(quarantine, ids, { ...options, status });
+    const hops = routerOf(configuration, where);
+    const progress = new Progress();
+    let released = 0;
+    let troubled = false;
+    try {
+      for (const [i, { id, numbers }] of chosen.entries()) {
+        progress.show(i, chosen.length);
+        try {
+          const choice = { numbers, to, again: options.again };
+          const outcome = await release(quarantine, hops.router, id, choice, Date.now);
+          if (outcome.record !== null) await note(store, outcome.record);
+          const taken = outcome.copies.filter(copy => copy.answer.kind === 'accepted').length;
+          released += taken;
+          // With filters, a copy that somebody else was faster with is none of our business.
+          if (taken < outcome.copies.length || (taken === 0 && ids.length > 0)) troubled = true;
+          progress.clear();
+          for (const line of said(id, outcome, options.json)) print(line);
+        } catch (error) {
+          troubled = true;
+          progress.clear();
+          console.error(`postern: ${id} was not released: ${reason(error)}`);
+        }
+      }
+    } finally {
+      progress.clear();
+      await hops.close();
+    }
+    return troubled || released === 0 ? EXIT.NOTHING : EXIT.OK;
+  });
+}
+
+/** What became of each recipient's copy. */
+function said(id: string, { copies }: Release, json: boolean): string[] {
+  if (json)
+    return copies.map(({ address: recipient, to, answer }) =>
+      asciiJson({
+        id,
+        address: recipient,
+        to,
+        state: answer.kind === 'accepted' ? 'released' : 'held',
+        hop: answer.hop,
+        reply: replyText(answer.reply),
+      }),
+    );
+  if (copies.length === 0)
+    return [`${id}  nothing to release: not held, or somebody is at it (quarantine show ${id})`];
+  return copies.map(({ to, answer }) => {
+    const words = `${printable(answer.hop)} said ${printable(replyText(answer.reply))}`;
+    const state = answer.kind === 'accepted' ? 'released' : 'held still';
+    return `${id}  <${printable(to)}>  ${state}: ${words}`;
+  });
+}
+
+/** Writes the event into the journal. A copy that was sent stays sent when that fails. */
+export async function note(store: string, record: VerdictRecord): Promise<void> {
+  try {
+    const journal = openSqliteJournal(store);
+    await journal.append([record]);
+    await journal.close();
+  } catch (error) {
+    console.error(`postern: the event could not be recorded: ${reason(error)}`);
+  }
+}
+
+/** An error in words. */
+export function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
