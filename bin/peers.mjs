@@ -17,6 +17,7 @@ const PEERS = {
   procmail: 'procmail',
   openssl: 'openssl',
   xz: 'xz-utils',
+  tnef: 'tnef',
   zip: 'zip',
 };
 
