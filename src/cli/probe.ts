@@ -4,11 +4,12 @@ import type { Readable, Writable } from 'node:stream';
 import { Complaints } from '../control/complaints.ts';
 import type { TcpRules } from '../control/tcprules.ts';
 import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
+import { parse } from './probe-parse.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Op = (request: Json) => Json | Promise<Json>;
 
-const OPS: Readonly<Record<string, Op>> = { tcprules };
+const OPS: Readonly<Record<string, Op>> = { tcprules, parse };
 
 /**
  * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself

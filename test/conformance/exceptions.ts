@@ -16,5 +16,4 @@ export const NOT_IN_THIS_RELEASE: Readonly<Record<string, string>> = {
   'arc/validation.json': 'ARC',
   'dmarc/cases.json': 'DMARC',
   'spamdyke/cases.json': 'the options of spamdyke',
-  'corpora/attachments.json': 'MIME parts',
 };

@@ -14,8 +14,12 @@ export interface Outcome {
 export interface Suite {
   /** The file below the suites folder. */
   readonly file: string;
-  /** Runs the cases of the file's content that `wanted` says yes to. */
-  readonly run: (content: unknown, wanted: (id: string) => boolean) => Promise<readonly Outcome[]>;
+  /** Runs the cases of the file's content that `wanted` says yes to; `folder` is the suites folder. */
+  readonly run: (
+    content: unknown,
+    wanted: (id: string) => boolean,
+    folder: string,
+  ) => Promise<readonly Outcome[]>;
 }
 
 /** Texts from a server may be as long as it likes; a line of our report may not. */

@@ -4,13 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../support/processes.ts';
+import { attachments } from './attachments.ts';
 import { EXCEPTIONS, NOT_IN_THIS_RELEASE } from './exceptions.ts';
 import type { Outcome, Suite, Verdict } from './outcome.ts';
 import { rblsmtpd } from './rblsmtpd.ts';
 import { sessions } from './sessions.ts';
 import { tcprules } from './tcprules.ts';
 
-const SUITES: readonly Suite[] = [tcprules, rblsmtpd, sessions];
+const SUITES: readonly Suite[] = [tcprules, rblsmtpd, sessions, attachments];
 const VERDICTS: readonly Verdict[] = ['pass', 'fail', 'noted', 'passed over', 'excepted'];
 const USAGE = `usage: npm run conformance -- [--suites DIR] [NAME…]
 A NAME is a suite (${SUITES.map(suite => nameOf(suite)).join(', ')}), the id of a case, or the beginning of ids (smuggle/).`;
@@ -65,7 +66,7 @@ async function runSuite(suite: Suite, folder: string, wanted: (id: string) => bo
   if (!existsSync(path)) return { suite, outcomes: [], present: false };
   let outcomes: readonly Outcome[];
   try {
-    outcomes = await suite.run(JSON.parse(await readFile(path, 'utf8')), wanted);
+    outcomes = await suite.run(JSON.parse(await readFile(path, 'utf8')), wanted, folder);
   } catch (error) {
     const detail = `the suite could not be run: ${error instanceof Error ? error.message : String(error)}`;
     outcomes = [{ id: '*', verdict: 'fail', detail }];
