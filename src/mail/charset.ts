@@ -159,11 +159,17 @@ function iconvName(label: string): string | null {
  * mail with these, and without escapes, is UTF-8 or Shift_JIS under a wrong name.
  */
 function decodeIso2022Jp(bytes: Buffer): string {
+  let eightBit = 0;
   if (!isAscii(bytes)) {
     if (isUtf8(bytes)) return bytes.toString('utf8');
-    if (!bytes.includes(ESC)) return iconv.decode(bytes, 'cp932');
+    for (const byte of bytes) if (byte >= 0x80) eightBit++;
+    // A single one is damage, and no Japanese.
+    if (!bytes.includes(ESC))
+      return eightBit > 1
+        ? iconv.decode(bytes, 'cp932')
+        : bytes.toString('latin1').replace(/[\x80-\xff]/, REPLACEMENT);
   }
-  const clean = bytes.map(b => (b < 0x80 ? b : QUESTION));
+  const clean = eightBit === 0 ? bytes : bytes.map(b => (b < 0x80 ? b : QUESTION));
   return encodingJapanese.convert(clean, { to: 'UNICODE', from: 'JIS', type: 'string' });
 }
 
