@@ -6,6 +6,7 @@ import type { ArchiveType } from './archive-type.ts';
 import type { ArchiveBudget } from './budget.ts';
 import { CollectedBytes } from './collected-bytes.ts';
 import { readGzip } from './gzip.ts';
+import { readRar } from './rar.ts';
 import { readTar } from './tar.ts';
 import type { ArchiveContents, ArchiveContext, ReadArchive } from './unpack.ts';
 import { readZip } from './zip.ts';
@@ -15,6 +16,7 @@ const READERS: ReadonlyMap<string, ReadArchive> = new Map<string, ReadArchive>([
   ['application/zip', readZip],
   ['application/gzip', readGzip],
   ['application/x-tar', readTar],
+  ['application/x-rar', readRar],
 ]);
 
 /** For archives whose part or entry has no name. */
@@ -134,6 +136,7 @@ class ArchiveReader implements PartConsumer {
     ];
     const hidden = contents.members.filter(member => member.encrypted).length;
     if (hidden > 0) own.push(this.#fact('encrypted', `${hidden} of ${contents.members.length} entries`));
+    else if (contents.namesHidden) own.push(this.#fact('encrypted', 'the names of the entries too'));
     if (own.length === 0) own.push(this.#fact('read', `${contents.members.length} entries`));
     return {
       members: [...contents.members, ...contents.inner.flatMap(inner => inner.members)],

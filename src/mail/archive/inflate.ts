@@ -7,6 +7,7 @@ import { LEADING_BYTES } from './unpack.ts';
 /** Packed bytes that are enough for the leading bytes of an entry; they unpack to a megabyte at most. */
 export const PEEK_BYTES = 1024;
 
+/** As many are tried first. */
 const FIRST_PEEK = 96;
 
 /** Packed and unpacked no larger than this, data is unpacked at once: cheaper than a stream. Bytes. */

@@ -38,6 +38,8 @@ export interface ArchiveContents {
   readonly limits: Set<string>;
   readonly contradictions: Set<string>;
   readonly unsupported: Set<string>;
+  /** There may be entries whose names need a password. */
+  namesHidden: boolean;
   /** Not an archive of that kind at all. */
   absent: boolean;
 }
@@ -51,6 +53,7 @@ export function nothingFound(): ArchiveContents {
     limits: new Set(),
     contradictions: new Set(),
     unsupported: new Set(),
+    namesHidden: false,
     absent: false,
   };
 }

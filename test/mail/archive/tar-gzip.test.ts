@@ -108,10 +108,9 @@ for (const [what, name, file, names, states] of gzips) {
 }
 
 const others: readonly [name: string, leading: string, state: string][] = [
-  ['a.rar', 'Rar!\x1a\x07\x01\0', 'application/x-rar unsupported'],
   ['a.7z', "7z\xbc\xaf'\x1c", 'application/x-7z-compressed unsupported'],
   ['a.dat', "7z\xbc\xaf'\x1c", 'application/x-7z-compressed unsupported'],
-  ['a.zip', 'Rar!\x1a\x07\x01\0', 'application/x-rar unsupported'],
+  ['a.zip', '\xfd7zXZ\0', 'application/x-xz unsupported'],
   ['a.cab', 'MSCF\0\0\0\0', 'application/vnd.ms-cab-compressed unsupported'],
   ['a.xz', '\xfd7zXZ\0', 'application/x-xz unsupported'],
   ['a.iso', '', 'application/x-iso9660-image unsupported'],
