@@ -59,7 +59,8 @@ export function describePart(fields: readonly ContentField[], inDigest: boolean)
   const note = (rule: AnomalyName, detail: string) => {
     if (!anomalies.some(one => one.rule === rule)) anomalies.push({ rule, detail: detail.slice(0, 200) });
   };
-  const types = valuesOf(fields, 'content-type').map(parseField);
+  const typeValues = valuesOf(fields, 'content-type');
+  const types = typeValues.map(parseField);
   const encodings = valuesOf(fields, 'content-transfer-encoding').map(readEncoding);
   const dispositions = valuesOf(fields, 'content-disposition').map(parseField);
   for (const { name, value } of fields)
@@ -73,6 +74,8 @@ export function describePart(fields: readonly ContentField[], inDigest: boolean)
     if (one.value === 'message/partial') note('MIME_PARTIAL', '');
     if (one.value === 'message/external-body') note('MIME_EXTERNAL', '');
   }
+  for (const value of typeValues)
+    if (/^[^;/]{0,100}(?:\s\/|\/\s)/.test(value)) note('MIME_TYPE_INVALID', value);
   const names = fileNames(
     dispositions,
     types,
