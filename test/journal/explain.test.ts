@@ -73,7 +73,7 @@ configuration  3-0123abcd
 
 Recipients
   address            outcome  verdict  rule         next hop  it said  because
-  <bob@example.com>  refused  reject   zen.example  -         -        127.0.0.2: listed
+  <bob@example.com>  refused  reject   zen.example  -         -        7.2.0.192.zen.example; 127.0.0.2: listed
 
 Findings (> decided)
    stage    rule          state    ms      asked for in   value                  detail
