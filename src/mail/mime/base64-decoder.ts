@@ -6,8 +6,8 @@ const CR = 13;
 /** Larger inputs are cut: strings of this size are the quickest to convert. */
 const MAX_INPUT = 16 * 1024;
 
-/** Where all of them decode to: what is in it is used up before anybody decodes again. */
-const decoded = Buffer.allocUnsafeSlow(MAX_INPUT);
+/** Where decoders work whose `emit` decodes nothing itself. */
+const common = Buffer.allocUnsafeSlow(MAX_INPUT);
 
 /**
  * Base64 of a body (RFC 2045 6.8) as most readers decode it: bytes that do not belong there are skipped, padding that is
@@ -21,13 +21,16 @@ export class Base64Decoder implements Decoder {
   afterPadding = false;
   readonly #emit: DecodedSink;
   readonly #stopsAtPadding: boolean;
+  readonly #out: Buffer;
   /** Up to three characters that wait for the rest of their four. */
   #rest = '';
   #padded = false;
   /** `=` signs since the padding began. */
   #signs = 0;
 
-  constructor(emit: DecodedSink, stopsAtPadding: boolean) {
+  /** `nests`: `emit` may lead to another decoder's `write`. */
+  constructor(emit: DecodedSink, stopsAtPadding: boolean, nests: boolean) {
+    this.#out = nests ? Buffer.allocUnsafeSlow(MAX_INPUT) : common;
     this.#emit = emit;
     this.#stopsAtPadding = stopsAtPadding;
   }
@@ -78,10 +81,10 @@ export class Base64Decoder implements Decoder {
       while (end + stride <= bytes.length && bytes[end + stride - 1] === LF) end += stride;
     }
     const expected = (((end - start) / stride) * perLine * 3) / 4;
-    const written = decoded.write(bytes.toString('latin1', start, end), 0, MAX_INPUT, 'base64');
+    const written = this.#out.write(bytes.toString('latin1', start, end), 0, MAX_INPUT, 'base64');
     // Fewer bytes: something else is among the characters. `-` and `_`, which Node takes for base64, do not show so.
     if (written !== expected || hasUrlCharacters(bytes, start, end)) return start;
-    this.#emit(decoded.subarray(0, written));
+    this.#emit(this.#out.subarray(0, written));
     return end;
   }
 
@@ -131,7 +134,7 @@ export class Base64Decoder implements Decoder {
   }
 
   #decode(characters: string): void {
-    this.#emit(decoded.subarray(0, decoded.write(characters, 0, MAX_INPUT, 'base64')));
+    this.#emit(this.#out.subarray(0, this.#out.write(characters, 0, MAX_INPUT, 'base64')));
   }
 }
 

@@ -45,7 +45,7 @@ export class PartLeaf implements BodySink {
     this.#node = node;
     this.#coding = coding;
     this.#text = coding !== 'base64' && node.description.type.startsWith('text/');
-    this.#decoder = openDecoder(coding, bytes => this.#decoded(bytes), reading.stopsAtPadding);
+    this.#decoder = openDecoder(coding, bytes => this.#decoded(bytes), reading.stopsAtPadding, false);
     this.#head = spareHeads.pop() ?? Buffer.allocUnsafeSlow(HEAD_BYTES);
   }
 
@@ -66,14 +66,7 @@ export class PartLeaf implements BodySink {
       node.sha256 = this.#hash.digest('hex');
     }
     if (this.#consumer !== null) this.#reading.finish(this.#consumer, node);
-    if (this.#decoder === null) return;
-    if (this.#decoder.invalid) {
-      const rule = this.#coding === 'base64' ? 'MIME_BASE64_INVALID' : 'MIME_QP_INVALID';
-      this.#reading.note(rule, node.place);
-    }
-    if (!this.#decoder.afterPadding) return;
-    this.#reading.note('MIME_BASE64_AFTER_PADDING', node.place);
-    this.#reading.wentOnAfterPadding = true;
+    if (this.#decoder !== null) this.#reading.noteCoding(this.#decoder, this.#coding, node.place);
   }
 
   #decoded(bytes: Buffer): void {

@@ -1,6 +1,7 @@
 import type { Anomaly, AnomalyName, FileName, MimeLimits } from '../../model/mime.ts';
 import type { Consumed, OpenConsumer, PartConsumer } from './consumer.ts';
 import type { PartNode } from './part-node.ts';
+import type { Coding, Decoder } from './transfer-decoders.ts';
 
 /** Anomalies of one kind that are told; the rest would say nothing new. */
 const MAX_OF_A_KIND = 8;
@@ -22,7 +23,7 @@ export class Reading {
   readonly roots: PartNode[] = [];
   /** Alternative readings were followed: parts may have been seen twice. */
   forked = false;
-  /** Base64 went on after its padding in a part whose inside matters: the message has a second reading. */
+  /** Base64 went on after its padding: the message has a second reading. */
   wentOnAfterPadding = false;
   /** Rejects never. */
   readonly unfinished: Promise<void>[] = [];
@@ -50,6 +51,14 @@ export class Reading {
     if (places.size >= MAX_OF_A_KIND || places.has(place)) return;
     places.add(place);
     this.anomalies.push({ rule, place, detail: detail.slice(0, 200) });
+  }
+
+  /** What was wrong with the encoding of a body that is over. */
+  noteCoding({ invalid, afterPadding }: Decoder, coding: Coding, place: string): void {
+    if (invalid) this.note(coding === 'base64' ? 'MIME_BASE64_INVALID' : 'MIME_QP_INVALID', place);
+    if (!afterPadding) return;
+    this.note('MIME_BASE64_AFTER_PADDING', place);
+    this.wentOnAfterPadding = true;
   }
 
   /** One more part, of `walkerParts` that its walker has had; false when that is too many. */

@@ -52,8 +52,16 @@ export function readEncoding(value: string): EncodingReading {
   return { name, codings, known: commented };
 }
 
-/** A decoder for `coding` that hands what it decodes to `emit`; null for what stands as it is. */
-export function openDecoder(coding: Coding, emit: DecodedSink, stopsAtPadding: boolean): Decoder | null {
-  if (coding === 'base64') return new Base64Decoder(emit, stopsAtPadding);
+/**
+ * A decoder for `coding` that hands what it decodes to `emit`; null for what stands as it is. `nests`: `emit` may lead to
+ * another decoder.
+ */
+export function openDecoder(
+  coding: Coding,
+  emit: DecodedSink,
+  stopsAtPadding: boolean,
+  nests: boolean,
+): Decoder | null {
+  if (coding === 'base64') return new Base64Decoder(emit, stopsAtPadding, nests);
   return coding === 'quoted-printable' ? new QuotedPrintableDecoder(emit) : null;
 }

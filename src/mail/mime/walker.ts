@@ -292,7 +292,7 @@ export class Walker implements BodySink {
         block: this.#block,
       });
       strict.write(headerBytes);
-      frame.sinks.push(new ForkSink(this.#reading, strict));
+      frame.sinks.push(new ForkSink(this.#reading, strict, entity.place));
     }
     if (frame.kind === 'message')
       this.#beginEntity({ parent: frame.node, place: `${frame.node.place}.1`, inDigest: false });
@@ -370,7 +370,7 @@ export class Walker implements BodySink {
       block: this.#block,
     });
     if (reading.kind === 'multipart') walker.#takeMultipart(node, reading.boundary, decoded ? 0 : bodyStart);
-    sinks.push(new ForkSink(this.#reading, walker, coding));
+    sinks.push(new ForkSink(this.#reading, walker, node.place, coding));
   }
 
   /** Begins with the body of a multipart. */
@@ -520,7 +520,7 @@ export class Walker implements BodySink {
     for (const frame of walker.#frames.stack) frame.fed = at;
     if (bottom.sinks.length > 0) this.#feed(bottom, at);
     else bottom.fed = at;
-    bottom.sinks.push(new ForkSink(this.#reading, walker));
+    bottom.sinks.push(new ForkSink(this.#reading, walker, this.#place));
   }
 
   /** Acts on a delimiter; the content before it ends at `contentEnd`, what follows its line begins at `next`. */
@@ -603,12 +603,16 @@ export class Walker implements BodySink {
 class ForkSink implements BodySink {
   readonly #reading: Reading;
   readonly #walker: Walker;
+  readonly #coding: Coding;
+  readonly #place: string;
   readonly #decoder: Decoder | null;
 
-  constructor(reading: Reading, walker: Walker, coding: Coding = 'none') {
+  constructor(reading: Reading, walker: Walker, place: string, coding: Coding = 'none') {
     this.#reading = reading;
     this.#walker = walker;
-    this.#decoder = openDecoder(coding, bytes => walker.write(bytes), reading.stopsAtPadding);
+    this.#place = place;
+    this.#coding = coding;
+    this.#decoder = openDecoder(coding, bytes => walker.write(bytes), reading.stopsAtPadding, true);
   }
 
   write(bytes: Buffer): void {
@@ -618,6 +622,7 @@ class ForkSink implements BodySink {
 
   end(): void {
     this.#decoder?.end();
+    if (this.#decoder !== null) this.#reading.noteCoding(this.#decoder, this.#coding, this.#place);
     this.#walker.end();
     this.#reading.endFork();
   }
