@@ -2,7 +2,7 @@ import type { AnomalyName } from '../../model/mime.ts';
 import type { Consumed, OpenConsumer, PartConsumer } from './consumer.ts';
 import { undeclaredName } from './file-names.ts';
 import { InnerFile, InnerFinds } from './inner-file.ts';
-import { decodeBase64Line, decodeUuLine, isUuLine, parseBegin } from './uuencode-lines.ts';
+import { decodeBase64Line, decodeExactLine, decodeUuLine, isUuLine, parseBegin } from './uuencode-lines.ts';
 import type { Begin } from './uuencode-lines.ts';
 
 const CR = 13;
@@ -13,6 +13,9 @@ const MAX_LINE = 2048;
 
 /** Files of one text; the rest is not looked at, which is said. */
 const MAX_FILES = 500;
+
+const SCRATCH_BYTES = 16_384;
+const NO_SCRATCH = Buffer.alloc(0);
 
 const BEGIN = Buffer.from('begin');
 
@@ -51,6 +54,8 @@ class UuencodeReader implements PartConsumer {
   /** The line goes past MAX_LINE, or cannot matter: nothing of it is kept. */
   #skipping = false;
   #files = 0;
+  /** Decoded lines on their way to the file. */
+  #scratch = NO_SCRATCH;
 
   constructor(open: OpenConsumer, within: readonly string[]) {
     this.#open = open;
@@ -63,6 +68,10 @@ class UuencodeReader implements PartConsumer {
       if (this.#mode.at === 'text' && this.#lineBytes === 0) {
         // Only what may be a `begin` line is looked at.
         at = this.#skipText(bytes, at);
+        if (at >= bytes.length) return;
+      }
+      if (this.#mode.at === 'file' && !this.#mode.begin.base64 && this.#lineBytes === 0) {
+        at = writeExactLines(bytes, at, this.#mode.file, this.#scratch);
         if (at >= bytes.length) return;
       }
       const end = lineEnd(bytes, at);
@@ -169,6 +178,7 @@ class UuencodeReader implements PartConsumer {
       return;
     }
     const names = [undeclaredName(begin.name, 'uuencode')];
+    if (this.#scratch === NO_SCRATCH) this.#scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
     const file = new InnerFile('uuencode', names, this.#within, this.#open);
     this.#mode = { at: 'file', begin, file, damaged };
   }
@@ -204,6 +214,26 @@ class UuencodeReader implements PartConsumer {
     if (this.#anomalies.length < 10)
       this.#anomalies.push({ rule: 'MIME_UUENCODE_UNREADABLE', detail: detail.slice(0, 200) });
   }
+}
+
+/** Decodes whole lines from `start` on that are exactly as they should be; gives the offset of the first other one. */
+function writeExactLines(bytes: Buffer, start: number, file: InnerFile, out: Buffer): number {
+  let filled = 0;
+  let at = start;
+  while (at < bytes.length) {
+    const end = lineEnd(bytes, at);
+    if (end === bytes.length) break;
+    const count = end === at ? 0 : decodeExactLine(bytes, at, end, out, filled);
+    if (count < 0) break;
+    filled += count;
+    at = end + 1;
+    if (filled > SCRATCH_BYTES - 63) {
+      file.write(out.subarray(0, filled));
+      filled = 0;
+    }
+  }
+  if (filled > 0) file.write(out.subarray(0, filled));
+  return at;
 }
 
 /** Offset of the CR or LF that ends the line, or of the end. */
