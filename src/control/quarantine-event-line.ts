@@ -31,8 +31,12 @@ export type EventLine =
       readonly expression: string;
       /** Lower case. */
       readonly header: string;
+      /** The second column, as it is written. */
+      readonly type: string;
       readonly description: string;
     };
+
+type HeaderLine = Exclude<EventLine, { kind: 'file' }>;
 
 /**
  * Takes a line of quarantine-events.txt apart (qmail-scanner.md 2). Null: nothing to read there; a string: why the line
@@ -50,7 +54,8 @@ export function parseEventLine(raw: string, warn: (text: string) => void): Event
   const header = /^(Policy|Virus)-(.*)$/i.exec(type);
   if (header === null) return fileRule(first, type, description, warn);
   const kind = header[1]?.toLowerCase() === 'virus' ? 'virus' : 'policy';
-  return headerRule(kind, first, header[2] ?? '', description, warn);
+  const rule = headerRule(kind, first, header[2] ?? '', description, warn);
+  return typeof rule === 'string' ? rule : { ...rule, type };
 }
 
 type Columns = readonly [first: string, type: string, description: string];
@@ -98,7 +103,7 @@ function headerRule(
   column: string,
   description: string,
   warn: (text: string) => void,
-): EventLine | string {
+): Omit<HeaderLine, 'type'> | string {
   const header = column.replace(/:$/, '').toLowerCase();
   if (!column.endsWith(':')) warn('the header name has no colon behind it; read as if it had');
   if (!/^[!-9;-~]+$/.test(header)) return `"${column}" is no header name; this line is ignored`;

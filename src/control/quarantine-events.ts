@@ -127,8 +127,8 @@ class EventTable implements EventRules {
     const text = charactersOf(line.expression);
     const characters = text === line.expression ? bytes : perlPattern(text, true);
     if (typeof characters === 'string') return `this expression matches nothing: ${characters}`;
-    const type = `${kind === 'virus' ? 'Virus' : 'Policy'}-${line.header}:`;
-    const rule: EventRule = { index, kind, pattern: line.expression, type, description, place };
+    const { expression: pattern, type } = line;
+    const rule: EventRule = { index, kind, pattern, type, description, place };
     put(isVirtualHeader(line.header) ? this.#virtual : this.#fields, line.header, {
       rule,
       bytes,
