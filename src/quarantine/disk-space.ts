@@ -15,7 +15,8 @@ export class DiskSpace {
   readonly #least: () => number;
   readonly #timer: NodeJS.Timeout;
   #trouble: string | null = null;
-  #looking = false;
+  /** The look that is under way. */
+  #looking: Promise<void> | null = null;
 
   /**
    * @param folders what to look at; a folder that is missing will be made on the disk of the one above it
@@ -33,14 +34,18 @@ export class DiskSpace {
     return this.#trouble;
   }
 
-  /** Looks now. Never rejects; what cannot be found out is trouble. */
-  async look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  /** Looks now, or waits for the look that is under way. Never rejects; what cannot be found out is trouble. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const least = this.#least();
     const troubles = least === 0 ? [] : await Promise.all(this.#folders().map(folder => lack(folder, least)));
     this.#trouble = troubles.find(trouble => trouble !== null) ?? null;
-    this.#looking = false;
   }
 
   close(): void {

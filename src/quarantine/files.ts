@@ -21,17 +21,17 @@ export class QuarantineError extends Error {
  * file lies in new or cur, says nothing that counts, since mail tools may change it.
  */
 export class HeldFiles {
-  readonly #folder: string;
+  readonly folder: string;
 
   constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Where the copy `id` is now; null when there is no such file. Rejects when the folder cannot be read. */
   async find(id: string): Promise<string | null> {
     if (!isHeldId(id)) return null;
     for (const name of [`new/${id}`, `cur/${id}${DONE}`, `cur/${id}${EMPTY}`]) {
-      const path = join(this.#folder, name);
+      const path = join(this.folder, name);
       if (await exists(path)) return path;
     }
     return (await this.all()).get(id) ?? null;
@@ -60,9 +60,9 @@ export class HeldFiles {
     const found = new Map<string, string>();
     // What is moved from new to cur meanwhile is seen once at least.
     for (const sub of ['new', 'cur']) {
-      for (const name of await names(join(this.#folder, sub))) {
+      for (const name of await names(join(this.folder, sub))) {
         const id = name.replace(/:.*$/s, '');
-        if (isHeldId(id)) found.set(id, join(this.#folder, sub, name));
+        if (isHeldId(id)) found.set(id, join(this.folder, sub, name));
       }
     }
     return found;
@@ -70,15 +70,15 @@ export class HeldFiles {
 
   /** Puts the file of a copy that nobody waits for any more where mail tools show it as done. Not doing it does no harm. */
   async settle(path: string, id: string, hasContent: boolean): Promise<void> {
-    const to = join(this.#folder, 'cur', id + (hasContent ? DONE : EMPTY));
+    const to = join(this.folder, 'cur', id + (hasContent ? DONE : EMPTY));
     if (path !== to) await rename(path, to).catch(() => undefined);
   }
 
   /** Removes what a process left behind in `tmp` when it died; to how many. */
   async removeLitter(now: number): Promise<number> {
     let removed = 0;
-    for (const name of await names(join(this.#folder, 'tmp'))) {
-      const path = join(this.#folder, 'tmp', name);
+    for (const name of await names(join(this.folder, 'tmp'))) {
+      const path = join(this.folder, 'tmp', name);
       const info = await stat(path).catch(() => null);
       if (info === null || now - info.mtimeMs < LITTER_MS) continue;
       await remove(path);

@@ -97,7 +97,8 @@ export class Quarantine {
         await this.index.set(entry, this.#now() - RELEASE_MS);
         copies++;
       }
-      watcher.progress?.(++seen, files.size);
+      seen++;
+      watcher.progress?.(seen, files.size);
     }
     return { copies, forgotten: gone };
   }

@@ -34,7 +34,8 @@ export async function expireOld(
         } catch (error) {
           watcher.problem?.(error instanceof Error ? error.message : String(error));
         }
-        watcher.progress?.(++looked, 0);
+        looked++;
+        watcher.progress?.(looked, 0);
       }
       after = page.at(-1) ?? null;
       if (after === null) break;

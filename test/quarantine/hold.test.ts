@@ -136,7 +136,7 @@ test('any bytes and any addresses come back (property)', async t => {
         assert.equal((await bytesOf((await again.message()).message)).toString('latin1'), text);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
