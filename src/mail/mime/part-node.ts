@@ -6,6 +6,8 @@ export interface Origin {
   /** `''` for the message itself; decoded bodies are streams of their own. */
   readonly stream: string;
   readonly start: number;
+  /** How far from what most readers do: 0 for the main reading, one more for each alternative within another. */
+  readonly rank: number;
 }
 
 /** A part while the message is being read. */
@@ -122,5 +124,11 @@ function likeness({ origin, kind, size, sha256, description, place }: PartNode):
 
 function byOrigin(a: PartNode, b: PartNode): number {
   if (a.origin.stream !== b.origin.stream) return a.origin.stream < b.origin.stream ? -1 : 1;
-  return a.origin.start - b.origin.start;
+  const order = a.origin.start - b.origin.start || a.origin.rank - b.origin.rank || b.size - a.size;
+  if (order !== 0) return order;
+  return rest(a) < rest(b) ? -1 : 1;
+}
+
+function rest({ place, kind, sha256, description }: PartNode): string {
+  return [place, kind, sha256, description.type, description.encoding].join(' ');
 }

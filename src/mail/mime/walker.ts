@@ -42,6 +42,8 @@ export interface WalkerOptions {
   readonly stream?: string;
   /** Offset in the stream of the first byte. */
   readonly start?: number;
+  /** Of its parts, see `Origin`. */
+  readonly rank?: number;
   /** The header ends at the first line that is no field. */
   readonly strict?: boolean;
   /** What begins like a delimiter is one; boundaries of parts that are over still count. */
@@ -66,6 +68,7 @@ type Step = 'on' | 'wait';
 export class Walker implements BodySink {
   readonly #reading: Reading;
   readonly #stream: string;
+  readonly #rank: number;
   readonly #strict: boolean;
   readonly #lenient: boolean;
   readonly #tentative: boolean;
@@ -98,6 +101,7 @@ export class Walker implements BodySink {
   constructor(reading: Reading, options: WalkerOptions) {
     this.#reading = reading;
     this.#stream = options.stream ?? '';
+    this.#rank = options.rank ?? 0;
     this.#strict = options.strict ?? false;
     this.#lenient = options.lenient ?? false;
     this.#tentative = options.tentative ?? false;
@@ -287,6 +291,7 @@ export class Walker implements BodySink {
         entity,
         stream: this.#stream,
         start,
+        rank: this.#rank + 1,
         strict: true,
         lenient: this.#lenient,
         block: this.#block,
@@ -301,7 +306,8 @@ export class Walker implements BodySink {
 
   /** Puts a part on the stack, with everybody who reads its body. */
   #openPart(entity: Entity, description: PartDescription, start: number, bodyStart: number): Frame {
-    const origin = { stream: this.#stream, start };
+    const origin = { stream: this.#stream, start, rank: this.#rank };
+    const behind = { ...origin, rank: this.#rank + 1 };
     const tooDeep = entity.parent !== null && entity.parent.depth >= this.#reading.limits.depth;
     const main = description.readings[0] as BodyReading;
     const readings =
@@ -321,7 +327,7 @@ export class Walker implements BodySink {
     for (const reading of readings.slice(1)) {
       const other =
         reading.kind === 'leaf' || reading.kind !== first.kind
-          ? new PartNode(entity.parent, entity.place, reading.kind, origin, description)
+          ? new PartNode(entity.parent, entity.place, reading.kind, behind, description)
           : node;
       if (other !== node) this.#alternative(other);
       if (reading.kind === 'leaf') sinks.push(new PartLeaf(this.#reading, other, reading.coding));
@@ -364,6 +370,7 @@ export class Walker implements BodySink {
         : {}),
       stream: decoded ? `${this.#stream}/${bodyStart} ${coding}` : this.#stream,
       start: decoded ? 0 : bodyStart,
+      rank: this.#rank + 1,
       strict: this.#strict,
       lenient: this.#lenient,
       tentative: reading.kind === 'message' && !decoded,
@@ -510,6 +517,7 @@ export class Walker implements BodySink {
     const walker = new Walker(this.#reading, {
       stream: this.#stream,
       start: at,
+      rank: this.#rank + 1,
       strict: this.#strict,
       lenient: true,
       block: this.#block,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVASIONS } from './evasions/evasions.ts';
+import { fixtures } from './fixtures.ts';
 import { allNames, factsOf } from './reading.ts';
 import { namesOfOthers } from './second-readers.ts';
 
@@ -22,6 +23,16 @@ for (const { name, message, anomaly } of EVASIONS) {
         const outside = facts.members.length > 0 || facts.parts.some(part => part.kind === 'message');
         assert.ok(outside, `${other.reader} does not see what we see, and nothing is odd`);
       }
+    }
+  });
+}
+
+for (const { name, bytes } of fixtures()) {
+  test(`mailparser and postal-mime see no name that we do not: ${name}`, async () => {
+    const names = allNames(await factsOf([bytes]));
+    for (const { reader, names: seen } of await namesOfOthers(bytes)) {
+      for (const one of seen)
+        assert.ok(names.includes(one), `${reader} sees ${one}, we see ${names.join(', ')}`);
     }
   });
 }

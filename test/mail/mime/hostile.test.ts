@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AnomalyName, MimeFacts } from '../../../src/model/mime.ts';
+import { allNames, factsOf } from './reading.ts';
+
+/** As spool files give them. */
+const CHUNK = 256 * 1024;
+
+/** Milliseconds that others may have to wait; 20 on a quiet machine, but tests share theirs. */
+const MAX_GAP = 100;
+
+const HEAD = 'From: a@client.example\r\nMIME-Version: 1.0\r\n';
+const MIXED = `${HEAD}Content-Type: multipart/mixed; boundary=B\r\n\r\n`;
+const FILE = 'Content-Disposition: attachment; filename=e.exe\r\n\r\nx\r\n';
+
+/** Reads it, and measures the longest time in which nobody else had a turn. */
+async function watched(text: string): Promise<{ facts: MimeFacts; longest: number }> {
+  const bytes = Buffer.from(text, 'latin1');
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += CHUNK) pieces.push(bytes.subarray(at, at + CHUNK));
+  let done = false;
+  let longest = 0;
+  let last = performance.now();
+  const tick = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (!done) setImmediate(tick);
+  };
+  setImmediate(tick);
+  const facts = await factsOf(pieces);
+  done = true;
+  longest = Math.max(longest, performance.now() - last);
+  return { facts, longest };
+}
+
+interface Hostile {
+  readonly name: string;
+  readonly text: () => string;
+  readonly rules: readonly AnomalyName[];
+  /** `e.exe` is still found. */
+  readonly found: boolean;
+}
+
+const nested = (depth: number, fields: (level: number) => string) => {
+  let text = HEAD;
+  for (let level = 0; level < depth; level++) text += fields(level);
+  return text;
+};
+
+const SET: readonly Hostile[] = [
+  {
+    name: '100,000 parts',
+    text: () =>
+      `${MIXED}--B\r\n${FILE}${'--B\r\nContent-Type: text/plain\r\n\r\nx\r\n'.repeat(100_000)}--B--\r\n`,
+    rules: ['MIME_PARTS'],
+    found: true,
+  },
+  {
+    name: '20,000 nested multiparts',
+    text: () =>
+      nested(20_000, level => `Content-Type: multipart/mixed; boundary=B${level}\r\n\r\n--B${level}\r\n`) +
+      FILE,
+    rules: ['MIME_DEPTH'],
+    found: false,
+  },
+  {
+    name: '20,000 nested multiparts with one boundary',
+    text: () => nested(20_000, () => 'Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n') + FILE,
+    rules: ['MIME_BOUNDARY_REUSED'],
+    found: false,
+  },
+  {
+    name: '20,000 nested messages',
+    text: () => nested(20_000, () => 'Content-Type: message/rfc822; name=a.eml\r\n\r\n') + FILE,
+    rules: ['MIME_DEPTH'],
+    found: false,
+  },
+  {
+    name: '2,000 nested messages with doubtful headers and two types',
+    text: () =>
+      nested(2000, () => 'Content-Type: text/plain\r\nContent-Type: message/rfc822\r\nno field\r\n\r\n') +
+      FILE,
+    rules: ['MIME_DEPTH', 'MIME_TYPE_MANY', 'MIME_HEADER_NO_COLON'],
+    found: false,
+  },
+  {
+    name: '50,000 header fields',
+    text: () =>
+      `${HEAD}${'X: y\r\n'.repeat(50_000)}Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n${FILE}`,
+    rules: ['MIME_HEADER_LONG'],
+    found: false,
+  },
+  {
+    name: '50,000 Content-Type fields',
+    text: () => `${HEAD}${'Content-Type: multipart/mixed; boundary=B\r\n'.repeat(50_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_HEADER_LONG', 'MIME_TYPE_MANY'],
+    found: true,
+  },
+  {
+    name: 'a header of 5 MB',
+    text: () => `${MIXED}--B\r\nX: ${'y'.repeat(5_000_000)}\r\n${FILE}--B--\r\n--B\r\n${FILE}`,
+    rules: ['MIME_HEADER_LONG', 'MIME_LINE_LONG'],
+    found: true,
+  },
+  {
+    name: 'a field of 5 MB in folded lines',
+    text: () =>
+      `${MIXED}--B\r\nContent-Type: text/plain;${'\r\n x=y;'.repeat(800_000)}\r\n\r\n--B\r\n${FILE}`,
+    rules: ['MIME_HEADER_LONG'],
+    found: true,
+  },
+  {
+    name: '500,000 nested tags',
+    text: () =>
+      `${MIXED}--B\r\nContent-Type: text/html\r\n\r\n${'<div>\r\n'.repeat(500_000)}\r\n--B\r\n${FILE}`,
+    rules: [],
+    found: true,
+  },
+  {
+    name: 'a line of 50 MB',
+    text: () => `${MIXED}--B\r\n\r\n${'x'.repeat(50_000_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_LINE_LONG'],
+    found: true,
+  },
+  {
+    name: '1 MB of dashes',
+    text: () => `${MIXED}--B\r\n\r\n${'-'.repeat(1_000_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_LINE_LONG'],
+    found: true,
+  },
+  {
+    name: 'a million lines like delimiters',
+    text: () => `${MIXED}--B\r\n\r\n${'--A\r\n'.repeat(1_000_000)}--B\r\n${FILE}`,
+    rules: [],
+    found: true,
+  },
+  {
+    name: 'a million lines that begin with the boundary',
+    text: () => `${MIXED}--B\r\n\r\n${'--Bx\r\n'.repeat(1_000_000)}--B\r\n${FILE}`,
+    rules: ['MIME_BOUNDARY_PADDED'],
+    found: true,
+  },
+  {
+    name: 'a million empty lines',
+    text: () => `${MIXED}${'\r\n'.repeat(1_000_000)}--B\r\n${FILE}`,
+    rules: [],
+    found: true,
+  },
+  {
+    name: '5 MB of base64 that is none',
+    text: () =>
+      `${MIXED}--B\r\nContent-Transfer-Encoding: base64\r\n\r\n${'A=-\t\x80'.repeat(1_000_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_BASE64_INVALID', 'MIME_BASE64_AFTER_PADDING'],
+    found: true,
+  },
+  {
+    name: '5 MB of quoted-printable that is none',
+    text: () =>
+      `${MIXED}--B\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n${'= \t=x'.repeat(1_000_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_QP_INVALID'],
+    found: true,
+  },
+  {
+    name: '5 MB of blanks in quoted-printable',
+    text: () =>
+      `${MIXED}--B\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=${' '.repeat(5_000_000)}\r\n--B\r\n${FILE}`,
+    rules: ['MIME_QP_INVALID'],
+    found: true,
+  },
+  {
+    name: '300,000 begin lines',
+    text: () => `${HEAD}\r\n${'begin 644 e.exe\r\n#3&5A\r\n'.repeat(300_000)}`,
+    rules: ['MIME_UUENCODE_UNREADABLE'],
+    found: true,
+  },
+];
+
+for (const { name, text, rules, found } of SET) {
+  test(`hostile: ${name}`, async context => {
+    const { facts, longest } = await watched(text());
+    context.diagnostic(`longest stretch ${longest.toFixed(1)} ms, ${facts.parts.length} parts`);
+    const noted = facts.anomalies.map(one => one.rule);
+    for (const rule of rules)
+      assert.ok(noted.includes(rule), `${rule} is not among ${[...new Set(noted)].join(', ')}`);
+    if (found) assert.ok(allNames(facts).includes('e.exe'));
+    assert.ok(facts.parts.length <= 8000);
+    assert.ok(longest < MAX_GAP, `others waited ${longest} ms`);
+  });
+}
