@@ -4,6 +4,7 @@ import { fieldValue, headerFields } from '../mail/header.ts';
 import type { JudgedFile } from '../mail/mime/judged-files.ts';
 import { byteString, judgedFiles } from '../mail/mime/judged-files.ts';
 import { nameAnomalies } from '../mail/mime/file-names.ts';
+import { takeTurns } from '../mail/turns.ts';
 import { decodeWords } from '../mail/words.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MessageFacts } from '../model/message.ts';
@@ -44,21 +45,58 @@ export const events = definePlugin({
   rcpt({ recipient }, { settings }) {
     return found(envelopeMatches(settings.quarantineevents, 'rcptto', recipient.text));
   },
-  message(facts, { settings }) {
+  message(facts, { settings, signal }) {
     const rules = settings.quarantineevents;
     if (rules.size === 0) return [];
-    const matches = headerMatches(rules, facts, settings.headerfields);
-    if (facts.client !== null) matches.push(...envelopeMatches(rules, 'remoteipaddr', facts.client.ip));
-    matches.push(...envelopeMatches(rules, 'mailfrom', facts.sender?.text ?? ''));
-    const all = (mime: MimeFacts) => {
-      const findings = found([...matches, ...fileMatches(rules, mime), ...oddityMatches(rules, mime)]);
-      return findings.length > 0 ? findings : [{ rule: 'QS_ATTACHMENT', state: 'pass' } as const];
-    };
-    if (!rules.aboutFiles && !ODDITIES.some(([header]) => rules.aboutVirtual(header))) return all(NO_PARTS);
-    const mime = facts.mime();
-    return mime instanceof Promise ? mime.then(all) : all(mime);
+    const fields = [...fieldMatches(rules, facts, settings.headerfields)];
+    if (facts.message.header.length > LARGE_HEADER) return judgeSlowly(rules, facts, fields, signal);
+    const matches = fields.flatMap(look => look());
+    const mime = partsOf(rules, facts);
+    return mime instanceof Promise
+      ? mime.then(parts => judged(rules, facts, matches, parts))
+      : judged(rules, facts, matches, mime);
   },
 });
+
+/** A header up to this size is compared without a pause, bytes. */
+const LARGE_HEADER = 16 * 1024;
+
+/** The same with pauses: a header of 256 KiB and a hundred expressions take a while. */
+async function judgeSlowly(
+  rules: EventRules,
+  facts: MessageFacts,
+  fields: readonly Look[],
+  signal: AbortSignal,
+): Promise<Finding<Rule>[]> {
+  const turns = takeTurns(signal);
+  const matches: Match[] = [];
+  for (const look of fields) {
+    matches.push(...look());
+    if (turns.over()) await turns.yield();
+  }
+  return judged(rules, facts, matches, await partsOf(rules, facts));
+}
+
+function judged(
+  rules: EventRules,
+  { client, sender }: MessageFacts,
+  fields: readonly Match[],
+  parts: MimeFacts,
+): Finding<Rule>[] {
+  const findings = found([
+    ...fields,
+    ...(client === null ? [] : envelopeMatches(rules, 'remoteipaddr', client.ip)),
+    ...envelopeMatches(rules, 'mailfrom', sender?.text ?? ''),
+    ...fileMatches(rules, parts),
+    ...oddityMatches(rules, parts),
+  ]);
+  return findings.length > 0 ? findings : [{ rule: 'QS_ATTACHMENT', state: 'pass' }];
+}
+
+function partsOf(rules: EventRules, facts: MessageFacts): MimeFacts | Promise<MimeFacts> {
+  const asked = rules.aboutFiles || ODDITIES.some(([header]) => rules.aboutVirtual(header));
+  return asked ? facts.mime() : NO_PARTS;
+}
 
 /** In place of what nobody asks for. */
 const NO_PARTS: MimeFacts = { parts: [], members: [], anomalies: [], archives: [] };
@@ -94,18 +132,24 @@ const ENVELOPE_WORDS = {
   remoteipaddr: 'client’s address',
 } as const;
 
+/** Compares one field with the rules for its name. */
+type Look = () => Match[];
+
 /** Every field whose name some rule has, each of several with the same name. */
-function headerMatches(rules: EventRules, { message }: MessageFacts, maxFields: number): Match[] {
+function* fieldMatches(
+  rules: EventRules,
+  { message }: MessageFacts,
+  maxFields: number,
+): Generator<Look, void, void> {
   const header = headerFields(message.header, maxFields);
-  const matches: Match[] = [];
   for (const field of header.fields) {
     if (!rules.aboutField(field.name)) continue;
-    const raw = fieldValue(header, field, LONGEST_FIELD);
-    for (const rule of rules.field(field.name, raw, decodeWords(raw))) {
-      matches.push({ rule, value: raw, where: `the field ${field.name}` });
-    }
+    yield () => {
+      const raw = fieldValue(header, field, LONGEST_FIELD);
+      const where = `the field ${field.name}`;
+      return rules.field(field.name, raw, decodeWords(raw)).map(rule => ({ rule, value: raw, where }));
+    };
   }
-  return matches;
 }
 
 /** Folding and encoded words take room in a field that its text does not; more than this is cut. */

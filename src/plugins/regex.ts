@@ -1,15 +1,12 @@
-import { setImmediate as pause } from 'node:timers/promises';
 import type { LinePattern, LinePatterns } from '../control/line-patterns.ts';
 import { lineWindows } from '../mail/line-windows.ts';
+import { takeTurns } from '../mail/turns.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Message } from '../model/message.ts';
 import { definePlugin } from './define.ts';
 
 /** Of a line, as many bytes are looked at as simscan reads of it (simscan.md 7.1). */
 const LINE_BYTES = 499;
-
-/** How long other clients may have to wait. */
-const SLICE_MS = 8;
 
 /** Line filters as simscan has them: expressions over the lines of header and body as they stand, undecoded. */
 export const regex = definePlugin({
@@ -53,7 +50,7 @@ async function firstMatch(
   signal: AbortSignal,
 ): Promise<LineHit | null> {
   const required = patterns.map(({ pattern }) => pattern?.required ?? '');
-  const breath = breather(signal);
+  const turns = takeTurns(signal);
   let lines = 0;
   for await (const window of lineWindows(message.chunks(), LINE_BYTES)) {
     // Text that is nowhere in the window is in none of its lines: most windows are done with that.
@@ -61,23 +58,10 @@ async function firstMatch(
     for (const [i, line] of possible.length > 0 ? window.lines.entries() : []) {
       const pattern = possible.find(one => one.pattern?.matches(line));
       if (pattern !== undefined) return { pattern, line, number: lines + i + 1 };
-      if (breath.due()) await breath.take();
+      if (turns.over()) await turns.yield();
     }
     lines += window.lines.length;
-    if (breath.due()) await breath.take();
+    if (turns.over()) await turns.yield();
   }
   return null;
-}
-
-/** Lets others have their turn when the work has gone on for `SLICE_MS`; throws when the work is no longer wanted. */
-function breather(signal: AbortSignal): { due(): boolean; take(): Promise<void> } {
-  let began = performance.now();
-  return {
-    due: () => performance.now() - began >= SLICE_MS,
-    async take() {
-      await pause();
-      signal.throwIfAborted();
-      began = performance.now();
-    },
-  };
 }

@@ -125,6 +125,20 @@ test('events: the parts are not asked for when no rule is about them', async () 
   assert.deepEqual(hits((await events.message?.(never, settings)) ?? []), []);
 });
 
+test('events: a large header is compared with pauses, and to its end', async t => {
+  const rules = Array.from({ length: 100 }, (_, i) => `(x+y?)+[a-c]${i}\tPolicy-Subject:\tx`);
+  const text = `${`Subject: ${'x'.repeat(8000)}\r\n`.repeat(7)}Subject: last\r\n\r\n`;
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 0);
+  t.after(() => clearInterval(ticking));
+  const found = await askEvents(`${rules.join('\n')}\nlast\tVirus-Subject:\tlast\n`, {}, text);
+  assert.deepEqual(
+    found.map(f => f.text),
+    ['last'],
+  );
+  assert.ok(turns > 0);
+});
+
 test('attach: names inside archives are a rule of their own, the first of each is told', async () => {
   const read = taken({
     parts: [part('a.txt'), part('b.exe'), part('c.exe')],
