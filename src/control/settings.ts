@@ -245,7 +245,7 @@ export const SETTINGS = {
     'Parts of a message that are taken apart; more is the rule MIME_PARTS.',
   ),
   archivedepth: file(
-    int('levels', 0, 100),
+    int('levels', 1, 100),
     8,
     'archives',
     'How deep archives in archives are opened; deeper is the rule ARCHIVE_LIMIT, as with the three below.',
