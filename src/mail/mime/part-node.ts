@@ -88,12 +88,14 @@ export function numbered(roots: readonly PartNode[]): {
  */
 export function mergeReadings(nodes: readonly PartNode[]): PartNode[] {
   const kept: PartNode[] = [];
-  const known = new Map<string, PartNode>();
+  const known = new Map<string, PartNode[]>();
   for (const node of nodes) {
-    const key = likeness(node);
-    const same = known.get(key);
+    const place = `${node.origin.start} ${node.origin.stream}`;
+    const there = known.get(place);
+    const same = there?.find(other => other === node || likeness(other) === likeness(node));
     if (same === undefined) {
-      known.set(key, node);
+      if (there === undefined) known.set(place, [node]);
+      else there.push(node);
       kept.push(node);
     } else if (same !== node) same.children.push(...node.children);
   }
@@ -105,21 +107,11 @@ export function mergeReadings(nodes: readonly PartNode[]): PartNode[] {
 }
 
 /** Equal for what readers cannot tell apart. */
-function likeness({ origin, kind, size, sha256, description, place }: PartNode): string {
+function likeness({ kind, size, sha256, description, place }: PartNode): string {
   const { type, encoding, names } = description;
   const texts = names.map(name => name.text);
   // An encoded multipart that could be read both ways has children from streams of their own.
-  return JSON.stringify([
-    origin.stream,
-    origin.start,
-    kind,
-    size,
-    sha256,
-    type,
-    encoding,
-    texts,
-    kind === 'leaf' ? '' : place,
-  ]);
+  return JSON.stringify([kind, size, sha256, type, encoding, texts, kind === 'leaf' ? '' : place]);
 }
 
 function byOrigin(a: PartNode, b: PartNode): number {

@@ -2,14 +2,16 @@ import type { Message } from '../../model/message.ts';
 import type { MimeFacts, MimeLimits } from '../../model/mime.ts';
 import { consumersFor } from './consumers.ts';
 import { mergeReadings, numbered } from './part-node.ts';
-import { Reading } from './reading.ts';
+import { BLOCK, Reading } from './reading.ts';
 import { Walker } from './walker.ts';
 
 /** Milliseconds of work after which others get their turn. */
 const TURN_MS = 6;
 
-/** Bytes between two looks at the clock. */
-const PIECE = 16 * 1024;
+/** A block that took longer than so many milliseconds is followed by small ones. */
+const SLOW_MS = 2;
+const SMALLEST_BLOCK = 512;
+const FIRST_BLOCK = 2048;
 
 /** A message in memory up to this size is read without a pause. */
 const AT_ONCE = 64 * 1024;
@@ -54,14 +56,22 @@ async function finish(message: Message, reading: Reading, signal: AbortSignal): 
 /** One pass over the bytes. */
 async function pass(message: Message, reading: Reading, signal: AbortSignal): Promise<Reading> {
   const walker = rootWalker(reading);
+  reading.block = FIRST_BLOCK;
   let turn = performance.now();
   try {
     for await (const chunk of message.chunks()) {
-      for (let at = 0; at < chunk.length; at += PIECE) {
-        walker.write(chunk.subarray(at, at + PIECE));
+      for (let at = 0; at < chunk.length; ) {
+        const before = performance.now();
+        const piece = reading.block;
+        walker.write(at === 0 && chunk.length <= piece ? chunk : chunk.subarray(at, at + piece));
+        at += piece;
         const pause = reading.pause();
         if (pause !== null) await pause;
-        if (performance.now() - turn > TURN_MS) {
+        const now = performance.now();
+        // Dense mail: less of it at a time.
+        if (now - before > SLOW_MS) reading.block = SMALLEST_BLOCK;
+        else if (reading.block < BLOCK && now - before < SLOW_MS / 8) reading.block *= 2;
+        if (now - turn > TURN_MS) {
           await new Promise<void>(resolve => setImmediate(resolve));
           turn = performance.now();
         }

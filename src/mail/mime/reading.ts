@@ -3,6 +3,9 @@ import type { Consumed, OpenConsumer, PartConsumer } from './consumer.ts';
 import type { PartNode } from './part-node.ts';
 import type { Coding, Decoder } from './transfer-decoders.ts';
 
+/** Large enough for speed, small enough for caches. */
+export const BLOCK = 16 * 1024;
+
 /** Anomalies of one kind that are told; the rest would say nothing new. */
 const MAX_OF_A_KIND = 8;
 
@@ -18,6 +21,8 @@ export class Reading {
   readonly limits: MimeLimits;
   /** Base64 ends at its padding, as some readers have it. */
   readonly stopsAtPadding: boolean;
+  /** Bytes that walkers look at in one go: may be changed at any time, the answer is the same. */
+  block = BLOCK;
   readonly anomalies: Anomaly[] = [];
   /** The message itself, once for each reading of its own header. */
   readonly roots: PartNode[] = [];

@@ -16,9 +16,6 @@ const CR = 13;
 const LF = 10;
 const DASH = 45;
 
-/** Bytes looked at in one go. */
-const BLOCK = 16 * 1024;
-
 /** A delimiter line longer than this is judged by its beginning. */
 const MAX_DELIMITER = 2048;
 
@@ -52,8 +49,6 @@ export interface WalkerOptions {
   readonly checksLines?: boolean;
   /** A guess: it leaves nothing behind when what it reads has no MIME header. */
   readonly tentative?: boolean;
-  /** Bytes looked at in one go; the answer is the same for all sizes. */
-  readonly block?: number;
 }
 
 /** What to do with the bytes at hand: go on, or wait for more. */
@@ -72,7 +67,6 @@ export class Walker implements BodySink {
   readonly #strict: boolean;
   readonly #lenient: boolean;
   readonly #tentative: boolean;
-  readonly #block: number;
   readonly #window: ByteWindow;
   readonly #frames: Frames;
   readonly #lineCheck: LineCheck | null;
@@ -105,7 +99,6 @@ export class Walker implements BodySink {
     this.#strict = options.strict ?? false;
     this.#lenient = options.lenient ?? false;
     this.#tentative = options.tentative ?? false;
-    this.#block = options.block ?? BLOCK;
     this.#window = new ByteWindow(options.start ?? 0);
     this.#frames = new Frames(this.#lenient);
     this.#entity = options.entity ?? null;
@@ -125,11 +118,12 @@ export class Walker implements BodySink {
   write(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
-      const take = Math.min(bytes.length - at, this.#block - this.#filled);
+      const block = this.#reading.block;
+      const take = Math.min(bytes.length - at, Math.max(1, block - this.#filled));
       this.#window.append(take === bytes.length ? bytes : bytes.subarray(at, at + take));
       at += take;
       this.#filled += take;
-      if (this.#filled < this.#block) return;
+      if (this.#filled < block) return;
       this.#filled = 0;
       this.#look(false);
     }
@@ -294,7 +288,6 @@ export class Walker implements BodySink {
         rank: this.#rank + 1,
         strict: true,
         lenient: this.#lenient,
-        block: this.#block,
       });
       strict.write(headerBytes);
       frame.sinks.push(new ForkSink(this.#reading, strict, entity.place));
@@ -374,7 +367,6 @@ export class Walker implements BodySink {
       strict: this.#strict,
       lenient: this.#lenient,
       tentative: reading.kind === 'message' && !decoded,
-      block: this.#block,
     });
     if (reading.kind === 'multipart') walker.#takeMultipart(node, reading.boundary, decoded ? 0 : bodyStart);
     sinks.push(new ForkSink(this.#reading, walker, node.place, coding));
@@ -520,7 +512,6 @@ export class Walker implements BodySink {
       rank: this.#rank + 1,
       strict: this.#strict,
       lenient: true,
-      block: this.#block,
     });
     walker.#state = 'body';
     walker.#lineStart = true;

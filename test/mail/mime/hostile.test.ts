@@ -28,10 +28,12 @@ async function watched(text: string): Promise<{ facts: MimeFacts; longest: numbe
     if (!done) setImmediate(tick);
   };
   setImmediate(tick);
-  const facts = await factsOf(pieces);
-  done = true;
-  longest = Math.max(longest, performance.now() - last);
-  return { facts, longest };
+  try {
+    const facts = await factsOf(pieces);
+    return { facts, longest: Math.max(longest, performance.now() - last) };
+  } finally {
+    done = true;
+  }
 }
 
 interface Hostile {

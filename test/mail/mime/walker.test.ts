@@ -14,10 +14,10 @@ import { LIMITS, allNames, factsOf } from './reading.ts';
 /** What a walker sees that looks at `block` bytes at a time, whatever the pieces. */
 async function walked(parts: readonly Buffer[], block: number): Promise<MimeFacts> {
   const reading = new Reading(LIMITS, consumersFor(LIMITS), false);
+  reading.block = block;
   const walker = new Walker(reading, {
     entity: { parent: null, place: '1', inDigest: false },
     checksLines: true,
-    block,
   });
   for (const part of parts) walker.write(part);
   walker.end();
