@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { openSqliteJournalReadOnly } from '../../src/store/sqlite/journal.ts';
-import { startGateway } from '../support/gateway.ts';
-import { answers, waitFor } from '../support/processes.ts';
+import { controlFolder, startGateway } from '../support/gateway.ts';
+import { answers, ROOT, start, waitFor } from '../support/processes.ts';
 import { eventId, greeted } from './dialogue.ts';
 
 test('SIGTERM: quiet sessions are sent away, a message in DATA may finish, nobody new comes in, exit 0', async () => {
@@ -82,4 +84,16 @@ test('a supervisor that is killed leaves no worker behind', async () => {
     }
   };
   await waitFor('the end of the workers', () => !pids.some(alive));
+});
+
+test('SIGTERM while the workers are still starting: the end comes as soon as they could listen, not at the time limit', async () => {
+  await using folder = await controlFolder({ draintime: '600\n' });
+  const args = ['serve', '--control', folder.control, '--state', folder.state];
+  await using program = await start(join(ROOT, 'bin/postern'), args);
+  // The supervisor takes signals once it has forked; a worker needs longer than that until it listens.
+  const children = `/proc/${program.pid}/task/${program.pid}/children`;
+  await program.until('a worker', async () => (await readFile(children, 'latin1')) !== '');
+  program.signal('SIGTERM');
+  const { code, signal } = await program.ended;
+  assert.ok(code === 0 || signal === 'SIGTERM', `${code} ${signal}`);
 });

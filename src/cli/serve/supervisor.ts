@@ -138,6 +138,8 @@ export async function supervise(options: PlaceOptions): Promise<number> {
             listen: message.addresses.join(','),
             configuration: message.generation,
           });
+          // What it was told before it listened is lost.
+          if (draining) tell(worker, { kind: 'drain' });
           break;
         case 'failed':
           if (everReady) log.warn('worker-failed', { worker: worker.process.pid ?? 0, text: message.text });

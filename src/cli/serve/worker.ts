@@ -89,8 +89,6 @@ async function work(): Promise<void> {
     }
     listeners.push(listener);
   }
-  tell({ kind: 'ready', addresses, generation: configuration.generation });
-
   const adopt = (next: Configuration) => {
     configuration = next;
     wired.use(next);
@@ -148,6 +146,7 @@ async function work(): Promise<void> {
   process.on('disconnect', () => void drain());
 
   let draining = false;
+  tell({ kind: 'ready', addresses, generation: configuration.generation });
   async function drain(): Promise<void> {
     if (draining) return;
     draining = true;
