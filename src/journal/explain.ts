@@ -169,7 +169,9 @@ function because(record: VerdictRecord, recipient: RecordedRecipient): string {
   const own = (recipient.settings ?? []).map(
     ({ name, value, origin }) => `${printable(name)}=${printable(value)} (${printable(origin.place)})`,
   );
-  const seen = [finding?.value, finding?.detail].flatMap(text => (text === undefined ? [] : [printable(text)]));
+  const seen = [finding?.value, finding?.detail].flatMap(text =>
+    text === undefined ? [] : [printable(text)],
+  );
   return [...seen, ...own].join('; ') || '-';
 }
 

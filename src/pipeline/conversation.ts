@@ -278,7 +278,13 @@ function edgeStage(event: EventName): Stage {
       return 'mail';
     case 'recipient-refused':
       return 'rcpt';
-    default:
+    case 'message-accepted':
+    case 'message-discarded':
+    case 'message-held':
+    case 'message-refused':
+    case 'quarantine-deleted':
+    case 'quarantine-not-released':
+    case 'quarantine-released':
       return 'message';
   }
 }

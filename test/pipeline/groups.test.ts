@@ -32,7 +32,7 @@ function byOwnSetting(): { plugin: AnyPlugin; asked: string[] } {
         : [{ rule, state: 'hit', detail: `saw ${spamuser}`, source: origin('spamuser') }];
     },
   });
-  return { plugin: plugin as unknown as AnyPlugin, asked };
+  return { plugin, asked };
 }
 
 const SIMCONTROL = [

@@ -118,7 +118,7 @@ export class Frames {
   #measure(): void {
     this.#lengths = [...new Set([...this.#open.keys()].map(key => key.length))]
       .filter(length => length > 0)
-      .sort((a, b) => b - a);
+      .toSorted((a, b) => b - a);
   }
 
   /** The multipart whose boundary is not known yet, when the current text is its own. */

@@ -103,7 +103,7 @@ export function mergeReadings(nodes: readonly PartNode[]): PartNode[] {
     const children = mergeReadings(node.children);
     node.children.splice(0, node.children.length, ...children);
   }
-  return kept.sort(byOrigin);
+  return kept.toSorted(byOrigin);
 }
 
 /** Equal for what readers cannot tell apart. */

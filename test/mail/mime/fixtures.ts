@@ -9,6 +9,6 @@ const FOLDER = join(ROOT, '../shared/suites/corpora/mime');
 export function fixtures(): { readonly name: string; readonly bytes: Buffer }[] {
   if (!existsSync(FOLDER)) return [];
   return globSync('*/*.eml', { cwd: FOLDER })
-    .sort()
+    .toSorted()
     .map(name => ({ name, bytes: readFileSync(join(FOLDER, name)) }));
 }

@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import { parseParameterised } from '../../../src/mail/mime/parameters.ts';
 import { parseField } from '../../../src/mail/mime/simple-field.ts';
 
-const token = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(..."aZ0.-_+= ?'/\t*%,") });
+const token = fc.string({
+  minLength: 1,
+  maxLength: 12,
+  unit: fc.constantFrom(...Array.from("aZ0.-_+= ?'/\t*%,")),
+});
 const word = fc.constantFrom(
   'text/plain',
   'Multipart/MIXED',

@@ -50,7 +50,10 @@ it('of two connections that claim a copy one gets it', async () => {
   await one.add([sampleHeld('a')]);
   const claim = { id: 'a', n: null, from: 'held', to: 'releasing', now: 1 } as const;
   const got = await Promise.all([one.move(claim), two.move(claim)]);
-  assert.deepEqual(got.map(n => n.length).toSorted((a, b) => a - b), [0, 1]);
+  assert.deepEqual(
+    got.map(n => n.length).toSorted((a, b) => a - b),
+    [0, 1],
+  );
   await one.close();
   await two.close();
 });
