@@ -1,6 +1,5 @@
-import type { ArchiveFacts, FileName } from '../../model/mime.ts';
-import type { Consumed, PartConsumer } from '../mime/consumer.ts';
-import { fileType } from '../mime/file-type.ts';
+import type { ArchiveFacts } from '../../model/mime.ts';
+import type { Consumed, FileHead, PartConsumer } from '../mime/consumer.ts';
 import { archiveType } from './archive-type.ts';
 import type { ArchiveType } from './archive-type.ts';
 import type { ArchiveBudget } from './budget.ts';
@@ -23,7 +22,7 @@ const READERS: ReadonlyMap<string, ReadArchive> = new Map<string, ReadArchive>([
 const NO_NAME = '';
 
 /**
- * Looks into a file if it is an archive, by its leading bytes (up to 512) or by any of its names; null when nothing says
+ * Looks into a file if it is an archive, by its leading bytes or by any of its names; null when nothing says
  * that it is one. `within`: names of the files around it, outermost first. `budget` is the message's. An archive of more
  * than a megabyte waits for its end in an unlinked file in `spoolFolder`: see `pending`.
  *
@@ -31,19 +30,7 @@ const NO_NAME = '';
  * otherwise; all names that were found are members, whatever the states.
  */
 export function archiveConsumer(
-  names: readonly FileName[],
-  leading: Buffer,
-  within: readonly string[],
-  budget: ArchiveBudget,
-  spoolFolder: string,
-): PartConsumer | null {
-  return consumerFor(names, leading, fileType(leading), within, budget, spoolFolder);
-}
-
-function consumerFor(
-  names: readonly FileName[],
-  leading: Buffer,
-  magic: string | null,
+  { names, leading, magic }: Pick<FileHead, 'names' | 'leading' | 'magic'>,
   within: readonly string[],
   budget: ArchiveBudget,
   spoolFolder: string,
@@ -114,7 +101,7 @@ class ArchiveReader implements PartConsumer {
         budget: this.#budget,
         within: this.#path,
         open: (names, leading, magic, inner) =>
-          consumerFor(names, leading, magic, inner, this.#budget, this.#spoolFolder),
+          archiveConsumer({ names, leading, magic }, inner, this.#budget, this.#spoolFolder),
       };
       return this.#consumed(await this.#read(this.#bytes, context, this.#type.program));
     } catch (error) {

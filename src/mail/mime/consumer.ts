@@ -22,13 +22,18 @@ export interface PartConsumer {
   abandon?(): void;
 }
 
-/**
- * Who wants to look into a file: by its names, its claimed type and its first bytes (up to 512, fewer when it is
- * shorter). Null: nobody. `within` are the names of the files around it, outermost first.
- */
-export type OpenConsumer = (
-  names: readonly FileName[],
-  type: string,
-  leading: Buffer,
-  within: readonly string[],
-) => PartConsumer | null;
+/** What is known of a file when its first bytes are here. */
+export interface FileHead {
+  readonly names: readonly FileName[];
+  /** Claimed media types. */
+  readonly types: readonly string[];
+  /** Up to 512 bytes, fewer when the file is shorter; they may be overwritten after the call. */
+  readonly leading: Buffer;
+  /** Their true type, as `fileType` gives it. */
+  readonly magic: string | null;
+  /** It lies in another file, not in the message itself. */
+  readonly inside: boolean;
+}
+
+/** Who wants to look into a file; null: nobody. `within` are the names of the files around it, outermost first. */
+export type OpenConsumer = (file: FileHead, within: readonly string[]) => PartConsumer | null;

@@ -1,39 +1,45 @@
-import type { FileName, MimeLimits } from '../../model/mime.ts';
+import type { MimeLimits } from '../../model/mime.ts';
 import { archiveConsumer } from '../archive/archive-consumer.ts';
 import { ArchiveBudget } from '../archive/budget.ts';
-import type { OpenConsumer } from './consumer.ts';
-import { tnefConsumer } from './tnef.ts';
+import type { FileHead, OpenConsumer, PartConsumer } from './consumer.ts';
+import { hasTnefSignature, tnefConsumer } from './tnef.ts';
 import { uuencodeConsumer } from './uuencode.ts';
-
-/** MS-OXTNEF 2.1.3.1: the first four bytes. */
-const TNEF_SIGNATURE = 0x22_3e_9f_78;
+import { looksUuencoded } from './uuencode-lines.ts';
 
 const TNEF_TYPE = /^application\/(?:x-|vnd\.)?ms-tnef$/;
 const TNEF_NAME = /^winmail\.dat$/i;
 
-/** Uuencoded text begins so, whatever the type says. */
-const UU_BEGIN = /^\s*begin(?:-base64)? [0-7]{3,4} /;
-
-/** Files in files in files: TNEF in uuencode in TNEF; archives count for themselves. */
+/** Files in files in files: TNEF in uuencode in TNEF. A level costs some hundred bytes, so a message has room for any. */
 const MAX_DEPTH = 8;
 
 /**
  * Who looks into the files of one message: TNEF, archives, uuencoded text; all of them under one budget, however they
- * lie in each other.
+ * lie in each other. What lies deeper than eight levels is the anomaly MIME_DEPTH.
  */
 export function consumersFor(limits: MimeLimits): OpenConsumer {
   const budget = new ArchiveBudget(limits);
-  const open: OpenConsumer = (names, type, leading, within) => {
-    if (within.length < MAX_DEPTH && isTnef(names, type, leading)) return tnefConsumer(open, within);
-    const archive = archiveConsumer(names, leading, within, budget, limits.spoolFolder);
+  const open: OpenConsumer = (file, within) => {
+    const around = file.inside ? [...within, file.names[0]?.text ?? ''] : within;
+    if (isTnef(file)) return around.length < MAX_DEPTH ? tnefConsumer(open, around) : tooDeep('TNEF');
+    const archive = archiveConsumer(file, within, budget, limits.spoolFolder);
     if (archive !== null) return archive;
-    const text = type.startsWith('text/') || UU_BEGIN.test(leading.toString('latin1', 0, 64));
-    return text && within.length < MAX_DEPTH ? uuencodeConsumer(open, within) : null;
+    const begins = looksUuencoded(file.leading);
+    if (!begins && !file.types.some(type => type.startsWith('text/'))) return null;
+    return around.length < MAX_DEPTH ? uuencodeConsumer(open, around) : tooDeep('uuencoded text');
   };
   return open;
 }
 
-function isTnef(names: readonly FileName[], type: string, leading: Buffer): boolean {
-  if (leading.length >= 4 && leading.readUInt32LE(0) === TNEF_SIGNATURE) return true;
-  return TNEF_TYPE.test(type) || names.some(name => TNEF_NAME.test(name.text));
+function isTnef({ names, types, leading }: FileHead): boolean {
+  if (hasTnefSignature(leading)) return true;
+  return types.some(type => TNEF_TYPE.test(type)) || names.some(name => TNEF_NAME.test(name.text));
+}
+
+/** Nobody looks into it, and that is said. */
+function tooDeep(what: string): PartConsumer {
+  const detail = `${what} nested deeper than ${MAX_DEPTH}`;
+  return {
+    write: () => undefined,
+    end: () => ({ members: [], archives: [], anomalies: [{ rule: 'MIME_DEPTH', detail }] }),
+  };
 }

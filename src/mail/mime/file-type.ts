@@ -5,16 +5,20 @@ import type { MagicType } from './file-types.ts';
 import { judgedNames } from './judged-names.ts';
 import type { NameAnomaly } from './name-anomalies.ts';
 
+const DASH = 0x2d;
+const PDF_HEADER = Buffer.from('%PDF-');
+
 /** Those of them that no bytes at a fixed place tell. */
 const TESTS: Readonly<Record<string, (leading: Buffer) => boolean>> = {
   'application/x-dosexec': isDosProgram,
   'application/java-vm': isJavaClass,
   'application/x-bzip2': b => /^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/.test(b.toString('latin1', 0, 10)),
-  'application/x-lzh': b => /^-(?:lh[0-9dex]|lz[s45]|pm[0-2])-/.test(b.toString('latin1', 2, 7)),
+  'application/x-lzh': b =>
+    b[2] === DASH && /^-(?:lh[0-9dex]|lz[s45]|pm[0-2])-/.test(b.toString('latin1', 2, 7)),
   'application/x-arj': isArj,
   'application/x-mach-binary': isFatMachO,
   // Readers take a PDF whose header stands somewhere in the first kilobyte (ISO 32000-1, annex H 3.4.1).
-  'application/pdf': b => b.includes('%PDF-'),
+  'application/pdf': b => b.includes(PDF_HEADER),
   'image/bmp': b => b.toString('latin1', 0, 2) === 'BM' && b.length > 17 && b.readUInt32LE(6) === 0,
   'text/html': b =>
     /^(?:\xef\xbb\xbf)?\s*(?:<!--|<!doctype html|<html|<head|<body|<script|<svg)/i.test(b.toString('latin1')),
@@ -31,23 +35,28 @@ const FIRST_BYTES: Readonly<Record<string, string>> = {
   'text/html': '\xef \t\n\v\f\r\xa0<',
 };
 
-/** For each first byte the types that are worth a look, in the order of `FILE_TYPES`. */
-const CANDIDATES: readonly (readonly MagicType[])[] = Array.from({ length: 256 }, (_, first) =>
-  FILE_TYPES.filter(({ type, magic }) => {
-    if (magic.some(({ offset, bytes }) => offset > 0 || bytes[0] === first)) return true;
-    if (!Object.hasOwn(TESTS, type)) return false;
-    return FIRST_BYTES[type]?.includes(String.fromCharCode(first)) ?? true;
-  }),
+/** For each first byte the types that are worth a look, in the order of `FILE_TYPES`, with what is left to look at. */
+const CANDIDATES: readonly (readonly Candidate[])[] = Array.from({ length: 256 }, (_, first) =>
+  FILE_TYPES.map(({ type, magic }) => {
+    const test = Object.hasOwn(TESTS, type) ? TESTS[type] : undefined;
+    const worth = FIRST_BYTES[type]?.includes(String.fromCharCode(first)) ?? true;
+    const left = magic.filter(({ offset, bytes }) => offset > 0 || bytes[0] === first);
+    return { type, magic: left, test: test !== undefined && worth ? test : null };
+  }).filter(({ magic, test }) => magic.length > 0 || test !== null),
 );
+
+interface Candidate extends Pick<MagicType, 'type' | 'magic'> {
+  readonly test: ((leading: Buffer) => boolean) | null;
+}
 
 /**
  * The true type of a file by its first bytes (512 are enough), as a media type of `FILE_TYPES`; null when they tell
  * nothing, as those of plain text.
  */
 export function fileType(leading: Buffer): string | null {
-  for (const { type, magic } of CANDIDATES[leading[0] ?? 0] ?? []) {
+  for (const { type, magic, test } of CANDIDATES[leading[0] ?? 0] ?? []) {
     for (const { offset, bytes } of magic) if (startsWith(leading, offset, bytes)) return type;
-    if (Object.hasOwn(TESTS, type) && TESTS[type]?.(leading) === true) return type;
+    if (test?.(leading) === true) return type;
   }
   return null;
 }

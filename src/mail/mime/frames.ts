@@ -43,8 +43,8 @@ export class Frames {
   readonly #open = new Map<string, Frame>();
   /** Multiparts that ended without their closing delimiter: their boundary may still come. */
   readonly #left = new Map<string, Frame>();
-  /** Lengths of boundaries on the stack, the longest first. */
-  #lengths: number[] = [];
+  /** Lengths of boundaries on the stack, the longest first; null: not measured since they changed. */
+  #lengths: readonly number[] | null = null;
   readonly #lenient: boolean;
 
   /** `lenient`: what is odd counts as a delimiter. */
@@ -68,7 +68,7 @@ export class Frames {
     if (frame.reused === null) this.#open.delete(frame.boundary);
     else this.#open.set(frame.boundary, frame.reused);
     if (!frame.closed) this.#left.set(frame.boundary, frame);
-    this.#measure();
+    this.#lengths = null;
     return frame;
   }
 
@@ -112,11 +112,11 @@ export class Frames {
   #register(frame: Frame, boundary: string): void {
     frame.reused = this.#open.get(boundary) ?? null;
     this.#open.set(boundary, frame);
-    this.#measure();
+    this.#lengths = null;
   }
 
-  #measure(): void {
-    this.#lengths = [...new Set([...this.#open.keys()].map(key => key.length))]
+  #measured(): readonly number[] {
+    return [...new Set([...this.#open.keys()].map(key => key.length))]
       .filter(length => length > 0)
       .toSorted((a, b) => b - a);
   }
@@ -132,6 +132,7 @@ export class Frames {
   }
 
   #odd(exact: string): Delimiter | null {
+    this.#lengths ??= this.#measured();
     for (const length of this.#lengths) {
       const frame = exact.length > length ? this.#open.get(exact.slice(0, length)) : undefined;
       if (frame !== undefined) return { frame, closes: false, padded: true };

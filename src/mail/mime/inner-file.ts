@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import type { FileName, Member } from '../../model/mime.ts';
 import type { Consumed, OpenConsumer, PartConsumer } from './consumer.ts';
 import { fileType } from './file-type.ts';
@@ -23,13 +24,13 @@ export class InnerFile {
   readonly #within: readonly string[];
   readonly #open: OpenConsumer;
   readonly #hold: number;
-  readonly #hash = createHash('sha256');
+  /** Null while all bytes are held. */
+  #hash: Hash | null = null;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #size = 0;
   #magic: string | null = null;
   #inside: PartConsumer | null = null;
-  #opened = false;
 
   constructor(
     container: 'uuencode' | 'tnef',
@@ -60,39 +61,51 @@ export class InnerFile {
   write(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.#size += bytes.length;
-    this.#hash.update(bytes);
-    if (this.#opened) {
+    if (this.#hash !== null) {
+      this.#hash.update(bytes);
       this.#inside?.write(bytes);
       return;
     }
     this.#held.push(Buffer.from(bytes));
     this.#heldBytes += bytes.length;
-    if (this.#heldBytes >= this.#hold) this.#openInside();
+    if (this.#heldBytes < this.#hold) return;
+    const held = this.#openInside();
+    this.#hash = createHash('sha256').update(held);
   }
 
   /** The file is over; `whole` says whether all of it was here. Called once. */
   end(whole: boolean): InnerFound {
-    if (!this.#opened) this.#openInside();
+    const sha256 = this.#hash === null ? hash('sha256', this.#openInside(), 'hex') : this.#hash.digest('hex');
     const member = {
       within: this.#within,
       container: this.#container,
       names: [...this.#names],
       size: this.#size,
-      sha256: whole ? this.#hash.digest('hex') : null,
+      sha256: whole ? sha256 : null,
       encrypted: false,
       magic: this.#magic,
     };
     return { member, inside: this.#inside === null ? null : this.#inside.end() };
   }
 
-  #openInside(): void {
-    this.#opened = true;
+  /** Whoever looks inside gets what is held; gives that. */
+  #openInside(): Buffer {
     const held = Buffer.concat(this.#held);
     this.#held = [];
     const leading = held.subarray(0, LEADING);
     this.#magic = fileType(leading);
-    this.#inside = this.#open([...this.#names], 'application/octet-stream', leading, this.#within);
+    this.#inside = this.#open(
+      {
+        names: [...this.#names],
+        types: ['application/octet-stream'],
+        leading,
+        magic: this.#magic,
+        inside: true,
+      },
+      this.#within,
+    );
     this.#inside?.write(held);
+    return held;
   }
 }
 

@@ -49,12 +49,31 @@ const UNNAMED: PartDescription = {
   anomalies: [],
 };
 
+/** Descriptions of text without a name, by the fields that say so: they are the same in most mail. */
+const recurring = new Map<string, PartDescription>();
+const MAX_RECURRING = 256;
+const MAX_KEY = 160;
+
 /**
  * What these fields say about a part. `inDigest`: it stands in a multipart/digest, so that its type is message/rfc822
  * when it has none (RFC 2046 5.1.5). Never throws.
  */
 export function describePart(fields: readonly ContentField[], inDigest: boolean): PartDescription {
-  if (fields.length === 0 && !inDigest) return UNNAMED;
+  if (inDigest) return described(fields, true);
+  if (fields.length === 0) return UNNAMED;
+  let key = '';
+  for (const { name, value } of fields) key += `${name}:${value}\n`;
+  const known = recurring.get(key);
+  if (known !== undefined) return known;
+  const description = described(fields, false);
+  if (key.length > MAX_KEY || description.names.length > 0 || description.readings[0]?.kind !== 'leaf')
+    return description;
+  if (recurring.size >= MAX_RECURRING) recurring.clear();
+  recurring.set(key, description);
+  return description;
+}
+
+function described(fields: readonly ContentField[], inDigest: boolean): PartDescription {
   const anomalies: { rule: AnomalyName; detail: string }[] = [];
   const note = (rule: AnomalyName, detail: string) => {
     if (!anomalies.some(one => one.rule === rule)) anomalies.push({ rule, detail: detail.slice(0, 200) });

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import type { PartConsumer } from './consumer.ts';
+import type { FileHead, PartConsumer } from './consumer.ts';
 import { fileType, magicAnomaly } from './file-type.ts';
 import type { PartNode } from './part-node.ts';
 import type { Reading } from './reading.ts';
@@ -117,14 +117,25 @@ export class PartLeaf implements BodySink {
         if (odd !== null) this.#reading.note(odd.rule, node.place, odd.detail);
       }
     }
-    this.#consumer = this.#reading.open(
+    this.#consumer = this.#reading.open({
       names,
-      encoding.includes('uu') ? [...types, 'text/plain'] : types,
+      types: encoding.includes('uu') ? [...types, 'text/plain'] : types,
       leading,
-    );
+      magic: node.magic,
+      inside: false,
+    });
     if (kept.length > 0) this.#consumer?.write(kept);
   }
 }
+
+/** What text without a header of its own is. */
+const TEXT: FileHead = {
+  names: [],
+  types: ['text/plain'],
+  leading: Buffer.alloc(0),
+  magic: null,
+  inside: false,
+};
 
 /** The text of a multipart outside its parts: some readers look for uuencoded files there. */
 export class TextAroundParts implements BodySink {
@@ -139,7 +150,7 @@ export class TextAroundParts implements BodySink {
 
   write(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#consumer ??= this.#reading.open([], ['text/plain'], bytes.subarray(0, 0));
+    this.#consumer ??= this.#reading.open(TEXT);
     this.#consumer?.write(bytes);
   }
 

@@ -11,7 +11,7 @@ const TURN_MS = 6;
 /** A block that took longer than so many milliseconds is followed by small ones. */
 const SLOW_MS = 2;
 const SMALLEST_BLOCK = 512;
-const FIRST_BLOCK = 2048;
+const FIRST_BLOCK = 1024;
 
 /** A message in memory up to this size is read without a pause. */
 const AT_ONCE = 64 * 1024;

@@ -1,5 +1,5 @@
-import type { Anomaly, AnomalyName, FileName, MimeLimits } from '../../model/mime.ts';
-import type { Consumed, OpenConsumer, PartConsumer } from './consumer.ts';
+import type { Anomaly, AnomalyName, MimeLimits } from '../../model/mime.ts';
+import type { Consumed, FileHead, OpenConsumer, PartConsumer } from './consumer.ts';
 import type { PartNode } from './part-node.ts';
 import type { Coding, Decoder } from './transfer-decoders.ts';
 
@@ -91,14 +91,10 @@ export class Reading {
   }
 
   /** Who looks into a part, or into the text around parts; null: nobody. */
-  open(names: readonly FileName[], types: readonly string[], leading: Buffer): PartConsumer | null {
-    for (const type of types) {
-      const consumer = this.#openConsumer(names, type, leading, []);
-      if (consumer === null) continue;
-      this.#consumers.add(consumer);
-      return consumer;
-    }
-    return null;
+  open(file: FileHead): PartConsumer | null {
+    const consumer = this.#openConsumer(file, []);
+    if (consumer !== null) this.#consumers.add(consumer);
+    return consumer;
   }
 
   /** `consumer` has had all bytes of `node`'s part. */

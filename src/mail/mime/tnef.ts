@@ -21,9 +21,6 @@ const OEM_CODE_PAGE = 0x00069007;
 /** The longest name that is read; of a longer one the rest is passed over. */
 const MAX_NAME = 4096;
 
-/** TNEF in TNEF. */
-const MAX_DEPTH = 8;
-
 /** Attachments of one winmail.dat, those of messages within included. */
 const MAX_ATTACHMENTS = 1000;
 
@@ -39,29 +36,16 @@ const HOLD = 262_144;
  * truncation are the anomaly MIME_TNEF_UNREADABLE; what was found so far stays. Memory: 256 KiB and one name.
  */
 export function tnefConsumer(open: OpenConsumer, within: readonly string[] = []): PartConsumer {
-  return new TnefReader(open, within, 1);
+  return new TnefReader(open, within);
 }
 
-/**
- * TNEF as the data of an attachment costs some hundred bytes a level, so a message has room for any depth: it is counted
- * here, not left to `open`.
- */
-function openInside(open: OpenConsumer, depth: number): OpenConsumer {
-  return (names, type, leading, within) => {
-    if (leading.length < 4 || leading.readUInt32LE(0) !== SIGNATURE)
-      return open(names, type, leading, within);
-    return depth < MAX_DEPTH ? new TnefReader(open, [...within, names[0]?.text ?? ''], depth + 1) : TOO_DEEP;
-  };
+/** TNEF begins so. */
+export function hasTnefSignature(leading: Buffer): boolean {
+  return leading.length >= 4 && leading.readUInt32LE(0) === SIGNATURE;
 }
 
-const TOO_DEEP: PartConsumer = {
-  write: () => {},
-  end: () => ({
-    members: [],
-    archives: [],
-    anomalies: [{ rule: 'MIME_TNEF_UNREADABLE', detail: `TNEF nested deeper than ${MAX_DEPTH}` }],
-  }),
-};
+/** Messages within messages. */
+const MAX_DEPTH = 8;
 
 /** Data of one attachment, in the several places that TNEF has for it. */
 const MAX_FILES = 8;
@@ -94,8 +78,8 @@ class TnefReader implements PartConsumer {
   /** Everything so far was whole attributes of the outermost stream. */
   #complete = false;
 
-  constructor(open: OpenConsumer, within: readonly string[], depth: number) {
-    this.#open = openInside(open, depth);
+  constructor(open: OpenConsumer, within: readonly string[]) {
+    this.#open = open;
     this.#feed.start(this.#outermost(within));
   }
 

