@@ -1,54 +1,72 @@
 const LF = 10;
 
-/** A stretch of whole lines. */
-export interface LineWindow {
-  /** Byte strings. */
-  readonly lines: readonly string[];
-  /** The same with a LF behind each. */
-  readonly text: string;
-}
-
 const WINDOW_BYTES = 64 * 1024;
 
+/** A line of a window. */
+export interface WindowLine {
+  /** A byte string without its line end, cut where it is too long. */
+  readonly text: string;
+  /** Where it begins in the window's text. */
+  readonly offset: number;
+}
+
+/** A stretch of whole lines as they stand, each with its LF: a search in it can skip most of them at once. */
+export class LineWindow {
+  /** A byte string. */
+  readonly text: string;
+  readonly #lineBytes: number;
+
+  constructor(text: string, lineBytes: number) {
+    this.text = text;
+    this.#lineBytes = lineBytes;
+  }
+
+  /** The lines that may have `wanted` in them, in order; with `''` all of them. */
+  *linesWith(wanted: string): Generator<WindowLine, void, void> {
+    const { text } = this;
+    for (let at = text.indexOf(wanted); at >= 0 && at < text.length; ) {
+      const offset = at === 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1;
+      const lf = text.indexOf('\n', at);
+      const end = text[lf - 1] === '\r' && lf > offset ? lf - 1 : lf;
+      yield { text: text.slice(offset, Math.min(end, offset + this.#lineBytes)), offset };
+      at = text.indexOf(wanted, lf + 1);
+    }
+  }
+
+  /** How many lines begin before `offset`. */
+  linesBefore(offset: number): number {
+    let count = 0;
+    for (let at = this.text.indexOf('\n'); at >= 0 && at < offset; at = this.text.indexOf('\n', at + 1)) count++;
+    return count;
+  }
+}
+
 /**
- * Cuts a message into windows of whole lines, of some 64 KiB each, so that a search can skip a window at once. Line ends
- * are CRLF or LF and are not part of the line; of a line only the first `lineBytes` bytes are kept, so that memory is
- * bounded whatever the message.
+ * Cuts a message into windows of whole lines, of some 64 KiB each. Line ends are CRLF or LF; of a line at least the first
+ * `lineBytes` bytes are kept, and what follows them may be lost, so that memory is bounded whatever the message.
  */
 export async function* lineWindows(
   chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
   lineBytes: number,
 ): AsyncGenerator<LineWindow, void, void> {
-  let lines: string[] = [];
-  let bytes = 0;
-  // The beginning of the line that has not ended yet.
+  // The beginning of the line that has not ended yet; one byte more than is kept, for a CR that would be its end.
   let open = '';
-  const take = (line: string) => {
-    const end = line.endsWith('\r') ? line.slice(0, -1) : line;
-    lines.push(end.slice(0, lineBytes));
-    bytes += Math.min(end.length, lineBytes) + 1;
-  };
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
-      const lf = chunk.indexOf(LF, at);
-      const end = lf < 0 ? chunk.length : lf;
-      // One byte more, for a CR that would be its end.
+    for (let at = 0; at < chunk.length; at += WINDOW_BYTES) {
+      const piece = chunk.subarray(at, at + WINDOW_BYTES);
+      const first = piece.indexOf(LF);
+      const end = piece.lastIndexOf(LF) + 1;
       const room = lineBytes + 1 - open.length;
-      open += chunk.toString('latin1', at, Math.min(end, at + Math.max(0, room)));
-      at = end + 1;
-      if (lf < 0) continue;
-      take(open);
-      open = '';
-      if (bytes < WINDOW_BYTES) continue;
-      yield windowOf(lines);
-      lines = [];
-      bytes = 0;
+      if (first < 0) {
+        if (room > 0) open += piece.toString('latin1', 0, room);
+        continue;
+      }
+      // Of a line that goes on from before, the middle may be missing: its LF must not come too early for that.
+      const joined = open === '' ? '' : open + piece.toString('latin1', 0, Math.min(first, Math.max(0, room)));
+      const text = open === '' ? piece.toString('latin1', 0, end) : joined + piece.toString('latin1', first, end);
+      yield new LineWindow(text, lineBytes);
+      open = piece.toString('latin1', end, Math.min(piece.length, end + lineBytes + 1));
     }
   }
-  if (open !== '') take(open);
-  if (lines.length > 0) yield windowOf(lines);
-}
-
-function windowOf(lines: readonly string[]): LineWindow {
-  return { lines, text: `${lines.join('\n')}\n` };
+  if (open !== '') yield new LineWindow(`${open}\n`, lineBytes);
 }

@@ -1,6 +1,8 @@
 import type { LinePattern, LinePatterns } from '../control/line-patterns.ts';
 import { lineWindows } from '../mail/line-windows.ts';
+import type { LineWindow, WindowLine } from '../mail/line-windows.ts';
 import { takeTurns } from '../mail/turns.ts';
+import type { Turns } from '../mail/turns.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Message } from '../model/message.ts';
 import { definePlugin } from './define.ts';
@@ -44,24 +46,45 @@ interface LineHit {
   readonly number: number;
 }
 
+/** The first line that one of them matches, and the first of them to match it. */
 async function firstMatch(
   message: Message,
   patterns: LinePatterns,
   signal: AbortSignal,
 ): Promise<LineHit | null> {
-  const required = patterns.map(({ pattern }) => pattern?.required ?? '');
   const turns = takeTurns(signal);
   let lines = 0;
+  let before: LineWindow | null = null;
   for await (const window of lineWindows(message.chunks(), LINE_BYTES)) {
-    // Text that is nowhere in the window is in none of its lines: most windows are done with that.
-    const possible = patterns.filter((_, i) => window.text.includes(required[i] ?? ''));
-    for (const [i, line] of possible.length > 0 ? window.lines.entries() : []) {
-      const pattern = possible.find(one => one.pattern?.matches(line));
-      if (pattern !== undefined) return { pattern, line, number: lines + i + 1 };
-      if (turns.over()) await turns.yield();
+    // Counted only when there is more to come: most messages are one window.
+    lines += before?.linesBefore(Infinity) ?? 0;
+    before = window;
+    const hit = await firstIn(window, patterns, turns);
+    if (hit !== null) {
+      const { pattern, line } = hit;
+      return { pattern, line: line.text, number: lines + window.linesBefore(line.offset) + 1 };
     }
-    lines += window.lines.length;
     if (turns.over()) await turns.yield();
   }
   return null;
+}
+
+async function firstIn(
+  window: LineWindow,
+  patterns: LinePatterns,
+  turns: Turns,
+): Promise<{ readonly pattern: LinePattern; readonly line: WindowLine } | null> {
+  let first: { readonly pattern: LinePattern; readonly line: WindowLine } | null = null;
+  for (const pattern of patterns) {
+    // Text that is nowhere in the window is in none of its lines: most windows are done with that.
+    for (const line of window.linesWith(pattern.pattern?.required ?? '')) {
+      if (first !== null && line.offset >= first.line.offset) break;
+      if (pattern.pattern?.matches(line.text) === true) {
+        first = { pattern, line };
+        break;
+      }
+      if (turns.over()) await turns.yield();
+    }
+  }
+  return first;
 }

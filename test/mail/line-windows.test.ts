@@ -5,9 +5,13 @@ import { lineWindows } from '../../src/mail/line-windows.ts';
 
 async function linesOf(chunks: readonly Buffer[], lineBytes: number): Promise<string[]> {
   const all: string[] = [];
-  for await (const { lines, text } of lineWindows(chunks, lineBytes)) {
-    assert.equal(text, lines.map(line => `${line}\n`).join(''));
-    all.push(...lines);
+  for await (const window of lineWindows(chunks, lineBytes)) {
+    let before = 0;
+    for (const { text, offset } of window.linesWith('')) {
+      assert.equal(window.linesBefore(offset), before++);
+      all.push(text);
+    }
+    assert.equal(window.linesBefore(Infinity), before);
   }
   return all;
 }
@@ -41,6 +45,22 @@ test('a long message comes in windows, and a long line takes no room', async () 
   assert.ok(windows >= 7, `${windows}`);
   const long = Array.from({ length: 100 }, () => Buffer.alloc(65_536, 'x'));
   assert.deepEqual(await linesOf(long, 499), ['x'.repeat(499)]);
+});
+
+test('lines that have a text in them, each once', async () => {
+  const bytes = Buffer.from('ab ab\r\nx\r\n\r\nab\ncab\nlast');
+  for await (const window of lineWindows([bytes], 499)) {
+    assert.deepEqual(
+      [...window.linesWith('ab')],
+      [
+        { text: 'ab ab', offset: 0 },
+        { text: 'ab', offset: 12 },
+        { text: 'cab', offset: 15 },
+      ],
+    );
+    assert.deepEqual([...window.linesWith('abc')], []);
+    break;
+  }
 });
 
 test('property: the same lines however the message is cut', async () => {

@@ -71,7 +71,7 @@ test('a recipient’s own line lifts the list for postmaster and nobody else', a
     record.findings.filter(f => f.rule === 'RBL_REJECT').map(f => f.state),
     ['hit'],
   );
-  const lift = record.settings.find(s => s.name === 'observe');
+  const lift = record.recipients.flatMap(one => one.settings ?? []).find(s => s.name === 'observe');
   assert.equal(lift?.origin.place, `${gateway.control}/simcontrol:1`);
   const [mail] = await gateway.maildir();
   assert.match(String(mail), /^Delivered-To: Postmaster@Example\.COM$/m);
