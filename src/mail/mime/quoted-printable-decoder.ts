@@ -7,6 +7,17 @@ const EQUALS = 61;
 /** A run of blanks, or blanks after `=`, longer than this is no end of a line any more: RFC 2045 6.7 allows 76. */
 const MAX_HELD = 1000;
 
+const NOTHING = Buffer.alloc(0);
+
+/** Larger inputs are cut. */
+const MAX_INPUT = 16 * 1024;
+
+/** Room for what is decoded of an input and of what was held before it. */
+const OUT_BYTES = MAX_INPUT + 2 * MAX_HELD;
+
+/** Where decoders work whose `emit` decodes nothing itself. */
+const common = Buffer.allocUnsafeSlow(OUT_BYTES);
+
 /**
  * Quoted-printable of a body (RFC 2045 6.7): `=XX` in either case, soft line breaks (also with blanks before the line
  * end), blanks at the end of lines removed. An `=` that begins nothing stays as it is.
@@ -16,14 +27,20 @@ export class QuotedPrintableDecoder implements Decoder {
   invalid = false;
   readonly afterPadding = false;
   readonly #emit: DecodedSink;
-  #held = Buffer.alloc(0);
+  readonly #out: Buffer;
+  #held = NOTHING;
 
-  constructor(emit: DecodedSink) {
+  /** `nests`: `emit` may lead to another decoder's `write`. */
+  constructor(emit: DecodedSink, nests: boolean) {
+    this.#out = nests ? Buffer.allocUnsafeSlow(OUT_BYTES) : common;
     this.#emit = emit;
   }
 
   write(bytes: Buffer): void {
-    this.#decode(this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]), false);
+    for (let at = 0; at < bytes.length; at += MAX_INPUT) {
+      const piece = bytes.length <= MAX_INPUT ? bytes : bytes.subarray(at, at + MAX_INPUT);
+      this.#decode(this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]), false);
+    }
   }
 
   end(): void {
@@ -31,7 +48,7 @@ export class QuotedPrintableDecoder implements Decoder {
   }
 
   #decode(bytes: Buffer, final: boolean): void {
-    const out = Buffer.allocUnsafe(bytes.length);
+    const out = this.#out;
     let at = 0;
     let length = 0;
     const end = bytes.length;
@@ -55,7 +72,7 @@ export class QuotedPrintableDecoder implements Decoder {
         at++;
       }
     }
-    this.#held = Buffer.from(bytes.subarray(at));
+    this.#held = at === end ? NOTHING : Buffer.from(bytes.subarray(at));
     if (length > 0) this.#emit(out.subarray(0, length));
   }
 

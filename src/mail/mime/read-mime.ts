@@ -30,8 +30,13 @@ export function readMime(
   signal.throwIfAborted();
   const reading = newReading(limits, false);
   const walker = rootWalker(reading);
-  for (const chunk of chunks) walker.write(chunk);
-  walker.end();
+  let last: Buffer | null = null;
+  for (const chunk of chunks) {
+    if (last !== null) walker.write(last);
+    last = chunk;
+  }
+  if (last === null) walker.end();
+  else walker.end(last);
   if (reading.unfinished.length > 0 || reading.wentOnAfterPadding) return finish(message, reading, signal);
   return factsOf([reading]);
 }

@@ -63,5 +63,5 @@ export function openDecoder(
   nests: boolean,
 ): Decoder | null {
   if (coding === 'base64') return new Base64Decoder(emit, stopsAtPadding, nests);
-  return coding === 'quoted-printable' ? new QuotedPrintableDecoder(emit) : null;
+  return coding === 'quoted-printable' ? new QuotedPrintableDecoder(emit, nests) : null;
 }

@@ -22,6 +22,8 @@ const MAX_DELIMITER = 2048;
 /** Named messages deeper than this are not hashed: each costs the bytes of all that is in it. */
 const MAX_FILE_DEPTH = 8;
 
+const NOTHING = Buffer.alloc(0);
+
 const NEXT_DASHES = Buffer.from('\n--');
 
 /** The entity whose header is being read. */
@@ -73,7 +75,7 @@ export class Walker implements BodySink {
   /** Bytes since the last block. */
   #filled = 0;
   /** The bytes at hand while they are looked at, and the next of them. */
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #at = 0;
   #state: 'header' | 'skip' | 'body' | 'over' = 'header';
   #entity: Entity | null;
@@ -116,21 +118,27 @@ export class Walker implements BodySink {
 
   /** The next bytes. Cut into blocks of its own, so that the answer cannot depend on how they arrive. */
   write(bytes: Buffer): void {
+    this.#take(bytes);
+    this.#window.keep();
+  }
+
+  #take(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
       const block = this.#reading.block;
-      const take = Math.min(bytes.length - at, Math.max(1, block - this.#filled));
-      this.#window.append(take === bytes.length ? bytes : bytes.subarray(at, at + take));
-      at += take;
-      this.#filled += take;
+      const end = Math.min(bytes.length, at + Math.max(1, block - this.#filled));
+      this.#window.append(bytes, at, end);
+      this.#filled += end - at;
+      at = end;
       if (this.#filled < block) return;
       this.#filled = 0;
       this.#look(false);
     }
   }
 
-  /** The stream is over. */
-  end(): void {
+  /** The stream is over, with these as its last bytes. */
+  end(last: Buffer = NOTHING): void {
+    this.#take(last);
     this.#look(true);
     this.#lineCheck?.end();
     while (this.#frames.top !== undefined) this.#pop(this.#window.base);
@@ -151,7 +159,7 @@ export class Walker implements BodySink {
     for (const frame of this.#frames.stack) this.#feed(frame, upTo);
     this.#checkLines(final ? this.#window.base + this.#bytes.length : upTo);
     this.#window.drop(this.#at);
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = NOTHING;
   }
 
   #step(final: boolean): Step {
