@@ -1,4 +1,5 @@
 import { RE2JS, RE2JSException } from 're2js';
+import { requiredTexts } from './required-text.ts';
 
 /** An expression in Perl's syntax, as qmail-scanner and simscan (PCRE) have them. */
 export interface PerlPattern {
@@ -7,8 +8,8 @@ export interface PerlPattern {
    * subject. Case-sensitive unless the expression says `(?i)`.
    */
   matches(subject: string): boolean;
-  /** Text that every match contains; `''` when that is not known. */
-  readonly required: string;
+  /** Texts that every match contains, the longest first; none when that is not known. */
+  readonly required: readonly string[];
 }
 
 const LONGEST_PATTERN = 4096;
@@ -34,22 +35,15 @@ export function perlPattern(source: string, whole: boolean): PerlPattern | strin
       return unavailable(source) ?? error.message.replace(/^error parsing regexp: /, '');
     }
   }
-  const required = requiredText(source);
+  const required = requiredTexts(source);
   return {
     required,
     matches(subject) {
-      if (!subject.includes(required)) return false;
+      for (const one of required) if (!subject.includes(one)) return false;
       compiled ??= RE2JS.compile(text, RE2JS.DOTALL);
       return compiled.test(subject);
     },
   };
-}
-
-/** The longest text between the dots of a simple expression. */
-function requiredText(source: string): string {
-  if (!SIMPLE.test(source)) return '';
-  const pieces = source.replace(/\\(.)|\.\*?/gs, (_, escaped: string | undefined) => escaped ?? '\n');
-  return pieces.split('\n').reduce((longest, piece) => (piece.length > longest.length ? piece : longest), '');
 }
 
 /** What Perl has and RE2 has not, by how it is written. */

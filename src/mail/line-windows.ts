@@ -36,7 +36,8 @@ export class LineWindow {
   /** How many lines begin before `offset`. */
   linesBefore(offset: number): number {
     let count = 0;
-    for (let at = this.text.indexOf('\n'); at >= 0 && at < offset; at = this.text.indexOf('\n', at + 1)) count++;
+    for (let at = this.text.indexOf('\n'); at >= 0 && at < offset; at = this.text.indexOf('\n', at + 1))
+      count++;
     return count;
   }
 }
@@ -62,8 +63,10 @@ export async function* lineWindows(
         continue;
       }
       // Of a line that goes on from before, the middle may be missing: its LF must not come too early for that.
-      const joined = open === '' ? '' : open + piece.toString('latin1', 0, Math.min(first, Math.max(0, room)));
-      const text = open === '' ? piece.toString('latin1', 0, end) : joined + piece.toString('latin1', first, end);
+      const joined =
+        open === '' ? '' : open + piece.toString('latin1', 0, Math.min(first, Math.max(0, room)));
+      const text =
+        open === '' ? piece.toString('latin1', 0, end) : joined + piece.toString('latin1', first, end);
       yield new LineWindow(text, lineBytes);
       open = piece.toString('latin1', end, Math.min(piece.length, end + lineBytes + 1));
     }

@@ -76,8 +76,10 @@ async function firstIn(
 ): Promise<{ readonly pattern: LinePattern; readonly line: WindowLine } | null> {
   let first: { readonly pattern: LinePattern; readonly line: WindowLine } | null = null;
   for (const pattern of patterns) {
+    const required = pattern.pattern?.required ?? [];
     // Text that is nowhere in the window is in none of its lines: most windows are done with that.
-    for (const line of window.linesWith(pattern.pattern?.required ?? '')) {
+    if (required.some(text => !window.text.includes(text))) continue;
+    for (const line of window.linesWith(required[0] ?? '')) {
       if (first !== null && line.offset >= first.line.offset) break;
       if (pattern.pattern?.matches(line.text) === true) {
         first = { pattern, line };

@@ -76,18 +76,6 @@ test('what RE2 cannot do is named', () => {
   }
 });
 
-test('required text', () => {
-  const table: readonly [string, string][] = [
-    ['.*viagra.*', 'viagra'],
-    ['.*a.bcd.*', 'bcd'],
-    ['x\\.example', 'x.example'],
-    ['.*', ''],
-    ['via[gG]ra', ''],
-    ['a|b', ''],
-  ];
-  for (const [source, required] of table) assert.equal(pattern(source).required, required, source);
-});
-
 test('an expression that would take a backtracking engine years takes no time', () => {
   assert.equal(pattern('(a+)+b').matches('a'.repeat(8192)), false);
 });

@@ -33,7 +33,10 @@ test('kill -9 under load: every message answered with 250 is found, and rebuild 
   for (const count of KILLS) {
     await waitFor(`${count} answers`, () => promised.size >= count, 60_000);
     // The port was chosen by the system: it is lost when nobody listens.
-    const [victim = 0] = await waitFor('two workers', () => listening(gateway).length === 2 && listening(gateway));
+    const [victim = 0] = await waitFor(
+      'two workers',
+      () => listening(gateway).length === 2 && listening(gateway),
+    );
     // The one that has lived longer, in the middle of whatever it is doing.
     process.kill(victim, 'SIGKILL');
     await gateway.logged('worker-died', line => line['worker'] === victim);
