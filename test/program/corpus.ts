@@ -8,27 +8,42 @@ import { ROOT, run, temporaryFolder } from '../support/processes.ts';
 export interface Sample {
   /** Its envelope sender's local part: unique among all. */
   readonly name: string;
+  /** The archive that it comes from, `easy-ham-1`, and its file there; null for made-up ones. */
+  readonly origin: { readonly archive: string; readonly file: string } | null;
   readonly bytes: Buffer;
 }
 
 const CORPUS = join(ROOT, '../shared/suites/corpora/spamassassin-public');
+const ARCHIVE = '.tar.xz';
 
 /** The archives' messages without their mbox line, LF made CRLF; null when the corpus does not lie beside the checkout. */
 export async function corpusMessages(): Promise<readonly Sample[] | null> {
   if (!existsSync(CORPUS)) return null;
-  await using folder = await temporaryFolder();
   const samples: Sample[] = [];
-  for (const archive of (await readdir(CORPUS)).filter(name => name.endsWith('.tar.xz'))) {
-    const unpacked = await run('tar', ['-xJf', join(CORPUS, archive), '-C', folder.path]);
-    if (unpacked.code !== 0) throw new Error(unpacked.stderr.toString());
-  }
-  const entries = await readdir(folder.path, { recursive: true, withFileTypes: true });
-  for (const entry of entries.filter(one => one.isFile())) {
-    const text = (await readFile(join(entry.parentPath, entry.name))).toString('latin1');
-    const message = text.replace(/^From .*\n/, '').replaceAll('\n', '\r\n');
-    samples.push(sample(`corpus-${samples.length}`, message));
+  const archives = (await readdir(CORPUS)).filter(name => name.endsWith(ARCHIVE)).toSorted();
+  for (const name of archives) {
+    const archive = name.slice(0, -ARCHIVE.length);
+    for (const { file, text } of await unpacked(join(CORPUS, name))) {
+      const message = text.replace(/^From .*\n/, '').replaceAll('\n', '\r\n');
+      samples.push(sample(`corpus-${samples.length}`, message, { archive, file }));
+    }
   }
   return samples;
+}
+
+async function unpacked(archive: string): Promise<{ file: string; text: string }[]> {
+  await using folder = await temporaryFolder();
+  const done = await run('tar', ['-xJf', archive, '-C', folder.path]);
+  if (done.code !== 0) throw new Error(done.stderr.toString());
+  const entries = await readdir(folder.path, { recursive: true, withFileTypes: true });
+  return Promise.all(
+    entries
+      .filter(one => one.isFile())
+      .map(async one => ({
+        file: one.name,
+        text: await readFile(join(one.parentPath, one.name), 'latin1'),
+      })),
+  );
 }
 
 const FIELDS = [
@@ -119,11 +134,11 @@ export function awkwardMessages(count: number): readonly Sample[] {
     '\r\n.\r\n\r\n',
     ...fc.sample(message, { numRuns: count, seed: 20261121 }),
   ];
-  return texts.slice(0, count).map((text, number) => sample(`awkward-${number}`, text));
+  return texts.slice(0, count).map((text, number) => sample(`awkward-${number}`, text, null));
 }
 
-function sample(name: string, text: string): Sample {
+function sample(name: string, text: string, origin: Sample['origin']): Sample {
   // A message without a final line end gets one from whoever sends it: the dot must stand on a line of its own.
   const whole = text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`;
-  return { name, bytes: Buffer.from(whole, 'latin1') };
+  return { name, origin, bytes: Buffer.from(whole, 'latin1') };
 }
