@@ -54,3 +54,8 @@ export function quarantineFolder(where: Places, values: SettingValues): string {
 export function spoolFolder(where: Places, values: SettingValues): string {
   return inState(where, values.spooldir, '.');
 }
+
+/** Where postern-queue asks; null: nowhere. */
+export function queueSocket(where: Places, values: SettingValues): string | null {
+  return values.queuesocket === '' ? null : inState(where, values.queuesocket, '');
+}

@@ -18,6 +18,9 @@ const BY_VARIABLE: ReadonlyMap<string, SettingName> = new Map(
   ),
 );
 
+/** Environments whose settings are remembered. */
+const MAX_ENVIRONMENTS = 500;
+
 /** What identifies a client for tcp.smtp. */
 export interface ClientIdentity {
   readonly ip: string;
@@ -41,6 +44,7 @@ export class Configuration {
   readonly rules: TcpRules | null;
   readonly simcontrol: Simcontrol | null;
   readonly #clients = new WeakMap<TcpRule, Effective>();
+  readonly #environments = new Map<string, Effective>();
   readonly #recipients = new WeakMap<Effective, Map<string, Effective>>();
 
   constructor(generation: string, site: Effective, rules: TcpRules | null, simcontrol: Simcontrol | null) {
@@ -61,6 +65,29 @@ export class Configuration {
       this.#clients.set(rule, effective);
     }
     return { action: rule.action, rule, effective };
+  }
+
+  /**
+   * The settings of a client whose environment tcpserver, or whoever started the program, has made. Of several variables
+   * for one setting the first in its row counts.
+   */
+  forEnvironment(variables: ReadonlyMap<string, string>): Effective {
+    const ours: [string, string][] = [];
+    for (const name of SETTING_NAMES) {
+      const variable = SETTINGS[name].variables.find(one => variables.has(one));
+      if (variable !== undefined) ours.push([variable, variables.get(variable) ?? '']);
+    }
+    if (ours.length === 0) return this.site;
+    const key = JSON.stringify(ours);
+    let effective = this.#environments.get(key);
+    if (effective === undefined) {
+      const changes = clientChanges({ variables: ours, place: 'environment' }, null);
+      effective = changes.size === 0 ? this.site : this.site.with(changes);
+      // There are as many as lines in tcp.smtp; somebody else may make more.
+      if (this.#environments.size >= MAX_ENVIRONMENTS) this.#environments.clear();
+      this.#environments.set(key, effective);
+    }
+    return effective;
   }
 
   /** A recipient's own settings on top of the client's: default record, then domain, then address (simscan.md 5). */
@@ -117,7 +144,10 @@ function growing(client: Effective): Changes {
 }
 
 /** What a line of tcp.smtp sets; complains, when asked to, about values and about names that look like typing errors. */
-export function clientChanges(rule: TcpRule, complaints: Complaints | null): Changes {
+export function clientChanges(
+  rule: Pick<TcpRule, 'variables' | 'place'>,
+  complaints: Complaints | null,
+): Changes {
   const changes: Changes = new Map();
   for (const [variable, text] of rule.variables) {
     const name = BY_VARIABLE.get(variable);
@@ -138,7 +168,6 @@ export function clientChanges(rule: TcpRule, complaints: Complaints | null): Cha
 const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
   'DKSIGN',
   'DKVERIFY',
-  'DKQUEUE',
   'DKIMSIGN',
   'DKIMVERIFY',
   'QMAILQUEUE',

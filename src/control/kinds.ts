@@ -59,6 +59,16 @@ export function int(unit: string, min: number, max: number): Kind<number> {
   );
 }
 
+/** File modes as chmod takes them. */
+export const octal: Kind<number> = single(
+  'octal, as for chmod',
+  text =>
+    /^0?[0-7]{3}$/.test(text)
+      ? { value: Number.parseInt(text, 8) }
+      : { wanted: `"${text}" is not a mode such as 0660` },
+  mode => `0${mode.toString(8).padStart(3, '0')}`,
+);
+
 /** A number with an optional fraction, as scores are. */
 export function decimal(unit: string): Kind<number> {
   return single(

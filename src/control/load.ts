@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Origin } from '../model/origin.ts';
 import type { Actions } from './actions.ts';
 import { mergeActions } from './actions.ts';
+import { NOWHERE } from './network-entries.ts';
 import type { Complaints } from './complaints.ts';
 import { clientChanges, Configuration, recipientChanges } from './configuration.ts';
 import type { ControlDirectory, ControlFile } from './directory.ts';
@@ -146,7 +147,17 @@ function fileNames(name: SettingName): readonly string[] {
 }
 
 function requireSite(effective: Effective, site: ControlDirectory, complaints: Complaints): void {
-  const { rcpthosts, openrelay, smtproutes } = effective.values;
+  const { rcpthosts, openrelay, smtproutes, listen, queuesocket } = effective.values;
+  const smtp = listen.some(entry => entry !== NOWHERE);
+  if (!smtp && queuesocket === '') {
+    complaints.error(
+      join(site.path, 'listen'),
+      1,
+      `${NOWHERE}, and no queuesocket either: nothing would reach this gateway`,
+    );
+  }
+  // Behind qmail-smtpd, others decide about relaying and routes.
+  if (!smtp) return;
   if (rcpthosts === null && !openrelay) {
     complaints.error(
       join(site.path, 'rcpthosts'),

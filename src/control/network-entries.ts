@@ -14,9 +14,13 @@ export function socketAddress(entry: string): SocketAddress | null {
   return isIP(host) === (match?.[1] === undefined ? 4 : 6) && port <= 65_535 ? { host, port } : null;
 }
 
+/** An entry of `listen` that asks for no address. */
+export const NOWHERE = 'none';
+
 /** What is wrong with an entry of `listen`; null when nothing is. */
 export function listenFault(entry: string): string | null {
-  return socketAddress(entry) === null ? `"${entry}" is not IP:PORT or [IPv6]:PORT` : null;
+  if (entry === NOWHERE) return null;
+  return socketAddress(entry) === null ? `"${entry}" is not IP:PORT, [IPv6]:PORT or ${NOWHERE}` : null;
 }
 
 /** What is wrong with an entry of `dnsservers`; null when nothing is. */

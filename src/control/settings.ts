@@ -15,6 +15,7 @@ import {
   int,
   line,
   oneOf,
+  octal,
   optionalLine,
   presence,
   words,
@@ -138,10 +139,10 @@ export const SETTINGS = {
 
   // Listening and limits
   listen: file(
-    entries('IP:PORT or [IPv6]:PORT, one a line', listenFault),
+    entries('IP:PORT or [IPv6]:PORT, one a line; or none', listenFault),
     ['127.0.0.1:2525'],
     'smtp',
-    'Addresses to listen on.',
+    'Addresses to listen on for SMTP; `none` where Postern only stands behind qmail-smtpd.',
   ),
   workers: file(int('processes', 0, 256), 0, 'serve', 'Worker processes; 0 is one a core.'),
   proxyfrom: file(
@@ -587,6 +588,40 @@ export const SETTINGS = {
     'How long a next hop’s “no such recipient” is remembered; 0: not.',
   ),
 
+  // Behind qmail-smtpd
+  queuesocket: file(
+    line,
+    '',
+    'qmail',
+    'Unix socket on which `postern-queue` (QMAILQUEUE) asks; relative paths begin at the state folder. Empty: none.',
+  ),
+  queuesocketmode: file(
+    octal,
+    0o666,
+    'qmail',
+    'Who may connect to it, as of chmod; whoever injects mail through `postern-queue` has to.',
+  ),
+  queuesocketowner: file(
+    line,
+    '',
+    'qmail',
+    '`user`, `user:group` or `:group` that the socket belongs to; empty: whoever runs Postern.',
+  ),
+  queueclients: file(
+    int('programs', 1, 100_000),
+    500,
+    'qmail',
+    'How many may ask at the same time, in each worker; the others hear that they should try again.',
+  ),
+  qmailqueue: {
+    kind: line,
+    builtIn: 'bin/qmail-queue',
+    layers: EVERYWHERE,
+    variables: ['QMAILQUEUE_NEXT', 'DKQUEUE'],
+    usedBy: 'qmail',
+    doc: 'Program that gets what passes, and what is released from the quarantine; relative paths begin at qmail’s home. Of several recipients with different ones, the first one’s.',
+  } as Setting<string>,
+
   // Records and logs
   store: file(
     line,
@@ -634,7 +669,6 @@ export const SETTINGS = {
   spam_passthru: later(yesNo, false, 'Deliver spam, marked.'),
   trophie: later(yesNo, false, 'The Trophie scanner, which no longer exists.'),
   spamuser: later(line, '', 'User whose SpamAssassin preferences apply.'),
-  qmailqueue: later(line, '', 'Program that queues the message.'),
   size_limit: later(int('bytes', 0, 1024 * MiB), 250_000, 'Largest message that SpamAssassin sees.'),
 };
 

@@ -93,6 +93,8 @@ function whatHappened(record: VerdictRecord): string {
       return `A message from ${from} for ${whom} was held in the quarantine${split(record)}`;
     case 'message-discarded':
       return `A message from ${from} for ${whom} was accepted and thrown away`;
+    case 'message-abandoned':
+      return 'A message was taken back by whoever queued it, before its end';
     case 'quarantine-released':
       return `A held message from ${from} for ${whom} was released`;
     case 'quarantine-not-released':
@@ -122,6 +124,8 @@ function facts(record: VerdictRecord): string[] {
     ['time', `${time(record.time)}, took ${milliseconds(record.durationMs)} ms`],
     ['edge', printable(record.edge)],
   ];
+  if (record.shadow !== undefined)
+    rows.push(['shadow', `all this changed nothing; the old filter: ${printable(record.shadow)}`]);
   if (client === null) {
     rows.push(['client', 'none: handed over on this host']);
   } else {

@@ -35,6 +35,11 @@ export function receivedField(
   return `Received:${from} by ${me} with ${protocol}${secured} id ${eventId}${forWhom};\r\n ${mailDate(now)}\r\n`;
 }
 
+/** Our Received field behind qmail-smtpd, which has written one with the client in it: who we are, and the event. CRLF lines. */
+export function queuedField(me: string, eventId: string, now: number): string {
+  return `Received: by ${me} (Postern, before the queue) id ${eventId};\r\n ${mailDate(now)}\r\n`;
+}
+
 function addressLiteral(ip: string): string {
   return ip.includes(':') ? `IPv6:${ip}` : ip;
 }

@@ -64,4 +64,6 @@ export interface Plugin<All, K extends keyof All = keyof All, R extends string =
   readonly onError: 'continue' | 'defer';
   /** Relay clients and authenticated users are not checked: the findings are `skipped(relay client)`. */
   readonly sparesRelayClients: boolean;
+  /** Why it does not look behind qmail-smtpd: the findings are `skipped(…)` then. Without it, it looks. */
+  readonly notBehindQmail?: string;
 }

@@ -12,6 +12,8 @@ export const EVENTS = {
   'message-accepted': 'every recipient of the message has a next hop that said 250',
   'message-held': 'some or all recipients got a durable quarantine copy instead',
   'message-discarded': 'accepted and thrown away because a rule says discard',
+  'message-abandoned':
+    'whoever queues a message through us took it back before its end (aborted, too big, client gone); nothing came of it',
   'quarantine-released': 'a held copy was sent to its next hop at an administrator’s word',
   'quarantine-not-released': 'a held copy was to be released, and some next hop did not take it',
   'quarantine-deleted': 'a held copy was deleted at an administrator’s word',
@@ -78,6 +80,8 @@ export interface VerdictRecord {
   readonly reply: string;
   /** Settings in force for all recipients that are not the shipped default. */
   readonly settings: readonly RecordedSetting[];
+  /** What the old filter said in shadow mode (`exit 0`, `signal 9`), when all this changed nothing. */
+  readonly shadow?: string;
   /** Which generation of the configuration decided. */
   readonly configuration: string;
 }

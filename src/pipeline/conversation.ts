@@ -19,6 +19,7 @@ import type { EventFacts } from './record.ts';
 import { verdictRecord } from './record.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
+import { skippedTier } from './run-stage.ts';
 import { StageFindings } from './stage-findings.ts';
 import type { TransactionSession } from './transaction.ts';
 import { Transaction } from './transaction.ts';
@@ -48,13 +49,20 @@ export class Conversation implements TransactionSession {
   #events = 0;
   #gone = false;
 
-  constructor(gateway: House, configuration: Configuration, client: Client | null) {
+  /** `own`: the client's settings, where they come from somewhere else than tcp.smtp. */
+  constructor(
+    gateway: House,
+    configuration: Configuration,
+    client: Client | null,
+    own: Effective | null = null,
+  ) {
     this.gateway = gateway;
     this.configuration = configuration;
     this.client = client;
     this.id = gateway.parts.newId();
     const identity = { ip: client?.ip ?? '', host: client?.reverseName ?? null, info: client?.ident ?? null };
-    this.#clientSettings = configuration.forClient(identity);
+    this.#clientSettings =
+      own === null ? configuration.forClient(identity) : { action: 'allow', rule: null, effective: own };
     this.settings = this.#clientSettings.effective;
     this.stages = gateway.stages(this.settings.values.checks);
     this.#facts = {
@@ -114,6 +122,12 @@ export class Conversation implements TransactionSession {
     this.reset();
     this.#facts = { ...this.#facts, helo: null, tls };
     this.#helo = new StageFindings();
+  }
+
+  /** The facts of a stage of the session are not known: its checks say so. */
+  skip(stage: 'connect' | 'helo', why: string): void {
+    const findings = stage === 'connect' ? this.#connect : this.#helo;
+    for (const tier of TIERS) findings.add(skippedTier(this.stages, stage, tier, why));
   }
 
   /** A transaction begins. */
@@ -177,6 +191,27 @@ export class Conversation implements TransactionSession {
     });
     if (event === 'message-refused') this.reset();
     return { reply, eventId };
+  }
+
+  /** Whoever brought a message took it back before all of it was here. Nothing comes of it but a record. */
+  abandoned(detail: string): void {
+    const finding = {
+      rule: 'ABANDONED',
+      state: 'hit',
+      detail,
+      stage: 'message',
+      plugin: 'edge',
+      ms: 0,
+    } as const;
+    this.record({
+      id: this.#eventId(),
+      event: 'message-abandoned',
+      startedAt: this.#facts.startedAt,
+      reply: null,
+      rule: 'ABANDONED',
+      findings: [finding],
+      settings: this.settings,
+    });
   }
 
   /** tcp.smtp denies this client: recorded; whether anything is said is the edge's business. */
@@ -243,7 +278,7 @@ export class Conversation implements TransactionSession {
   }
 
   #speakNow(findings: StageFindings): Answer | null | Promise<Answer | null> {
-    if (this.settings.values.refuseat === 'rcpt') return null;
+    if (this.settings.values.refuseat === 'rcpt' || this.gateway.parts.handsBack === true) return null;
     if (findings.pending === null) return this.#spoken(findings);
     return findings.pending.then(() => this.#spoken(findings));
   }
@@ -278,6 +313,7 @@ function edgeStage(event: EventName): Stage {
       return 'mail';
     case 'recipient-refused':
       return 'rcpt';
+    case 'message-abandoned':
     case 'message-accepted':
     case 'message-discarded':
     case 'message-held':

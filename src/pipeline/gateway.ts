@@ -19,9 +19,14 @@ export class Gateway implements House {
     );
   }
 
-  /** A conversation with a client that has just connected. Its settings are those of this moment. */
-  open(client: Client | null): Conversation {
-    return new Conversation(this, this.parts.configuration(), client);
+  /**
+   * A conversation with a client that has just connected. Its settings are those of this moment; `variables`: they come
+   * from an environment, not from tcp.smtp.
+   */
+  open(client: Client | null, variables: ReadonlyMap<string, string> | null = null): Conversation {
+    const configuration = this.parts.configuration();
+    const own = variables === null ? null : configuration.forEnvironment(variables);
+    return new Conversation(this, configuration, client, own);
   }
 
   stages(checks: readonly string[]): StageTable {
@@ -30,7 +35,7 @@ export class Gateway implements House {
     if (table === undefined) {
       const all = checks.includes('all');
       const chosen = this.parts.plugins.filter(p => all || p.name === 'rcpthosts' || checks.includes(p.name));
-      table = new StageTable(chosen, this.parts.services);
+      table = new StageTable(chosen, this.parts.services, this.parts.handsBack === true);
       this.#tables.set(key, table);
     }
     return table;

@@ -53,12 +53,14 @@ export function strictestForAll(verdicts: readonly Verdict[]): readonly Verdict[
   let worst = verdicts[0];
   if (worst === undefined) return verdicts;
   for (const verdict of verdicts) if (rank(verdict) > rank(worst)) worst = verdict;
-  const chosen = worst.kind === 'continue' ? joined(verdicts) : worst;
+  const chosen = joined(worst.kind === 'continue' ? verdicts : []) ?? worst;
   return verdicts.map(() => chosen);
 }
 
-function joined(verdicts: readonly Verdict[]): Verdict {
+/** What those that let the message pass say together; null when none does. */
+export function joined(verdicts: readonly Verdict[]): Verdict | null {
   const passing = verdicts.flatMap(v => (v.kind === 'continue' ? [v] : []));
+  if (passing.length === 0) return null;
   return {
     kind: 'continue',
     score: Math.max(...passing.map(v => v.score)),

@@ -31,6 +31,11 @@ export interface Held {
 export interface GatewayParts {
   /** Name of the edge, for the record: `smtp` or `qmail`. */
   readonly edge: string;
+  /**
+   * What passes goes back to whoever brought it (QMAILQUEUE): one copy for everybody, its bytes untouched, and one answer
+   * at the end, that for the recipients included.
+   */
+  readonly handsBack?: boolean;
   readonly plugins: readonly AnyPlugin[];
   readonly services: Services;
   configuration(): Configuration;

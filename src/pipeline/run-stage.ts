@@ -49,11 +49,14 @@ export class StageTable {
   readonly #cells = emptyCells();
   readonly #services: Services;
 
-  constructor(plugins: readonly AnyPlugin[], services: Services) {
+  /** `behindQmail`: plugins that make no sense there say so in place of looking. */
+  constructor(plugins: readonly AnyPlugin[], services: Services, behindQmail: boolean) {
     this.#services = services;
     for (const plugin of plugins) {
       for (const stage of STAGES) {
-        if (plugin[stage] !== undefined) this.#cells[stage][plugin.tier].push(plugin);
+        if (plugin[stage] === undefined) continue;
+        const why = behindQmail ? plugin.notBehindQmail : undefined;
+        this.#cells[stage][plugin.tier].push(why === undefined ? plugin : standIn(plugin, why));
       }
     }
   }
@@ -103,6 +106,17 @@ export class StageTable {
     if (settled.length === results.length) return settled.flat();
     return Promise.all(results.map(result => Promise.resolve(result))).then(findings => findings.flat());
   }
+}
+
+/** The plugin, saying why it does not look. */
+function standIn(
+  { name, doc, tier, rules, settings, onError, ...plugin }: AnyPlugin,
+  why: string,
+): AnyPlugin {
+  const skipped = () => [{ rule: name, state: 'skipped' as const, detail: why }];
+  const looks = STAGES.filter(stage => plugin[stage] !== undefined);
+  const about = { name, doc, tier, rules, settings, onError, sparesRelayClients: false };
+  return { ...about, ...Object.fromEntries(looks.map(stage => [stage, skipped])) };
 }
 
 /** True when the plugin reads the same settings in both. */
@@ -174,13 +188,16 @@ function failed(plugin: AnyPlugin, error: unknown): Finding {
   };
 }
 
-/** The findings of the tiers that nobody ran because the verdict could no longer change. */
-export function skippedTier(table: StageTable, stage: Stage, tier: Tier): RecordedFinding[] {
+/** The findings of a tier that nobody runs: by default because the verdict can no longer change. */
+export function skippedTier(
+  table: StageTable,
+  stage: Stage,
+  tier: Tier,
+  detail = 'decided',
+): RecordedFinding[] {
   return table
     .plugins(stage, tier)
-    .flatMap(plugin =>
-      recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail: 'decided' }]),
-    );
+    .flatMap(plugin => recorded(plugin, stage, 0, [{ rule: plugin.name, state: 'skipped', detail }]));
 }
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import type { Configuration } from '../control/configuration.ts';
 import type { Effective } from '../control/effective.ts';
 import type { HeaderFields } from '../mail/header.ts';
 import { fieldValue, firstField, headerFields } from '../mail/header.ts';
-import { receivedField } from '../mail/received.ts';
+import { queuedField, receivedField } from '../mail/received.ts';
 import { forgedTrustHeaders, withoutCuts } from '../mail/trust-headers.ts';
 import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
@@ -25,7 +25,7 @@ import type { AcceptedRecipient } from './recipients.ts';
 import { meantRecipient } from './recipients.ts';
 import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
-import { GroupFindings, groupsOf, refusalOfAll, strictestForAll } from './groups.ts';
+import { GroupFindings, groupsOf, joined, refusalOfAll, strictestForAll } from './groups.ts';
 import type { Outcome } from './outcome.ts';
 import {
   HOP_REFUSED_RULE,
@@ -135,12 +135,15 @@ export class Transaction {
       own.push(...more);
       verdict = this.#conversation.judge([...before, ...own], effective);
     }
-    if (isRefusal(verdict)) {
+    const { handsBack } = this;
+    if (isRefusal(verdict) && !handsBack) {
       await this.#wait(verdict.delaySeconds);
       return this.#refuseRecipient(recipient, startedAt, [...before, ...own], effective, verdict, null);
     }
     const suffix = settings.values.relayclient;
-    const forwarded = suffix ? address(recipient.text + suffix) : recipient;
+    // What goes back is what came: qmail-smtpd has put the suffix there itself.
+    const changed = suffix ? address(recipient.text + suffix) : recipient;
+    const forwarded = handsBack ? said : changed;
     const { answer, fault } = await this.#deliveries.ask(forwarded, this.#accepted.length);
     if (this.#deliveries.over) return { reply: REPLIES.broken, eventId: this.id };
     if (fault !== null) own.push(fault);
@@ -183,7 +186,8 @@ export class Transaction {
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
     const { settings, signal } = this.#conversation;
     const forged = forgedTrustHeaders(header, settings.values.me);
-    const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
+    if (forged.length > 0 && this.handsBack) this.findings.add([forgedFinding(forged.length)]);
+    const message = forged.length > 0 && !this.handsBack ? await withoutCuts(received, forged) : received;
     const mime = once(() => readMime(message, this.#mimeLimits(), signal));
     await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
     const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
@@ -192,6 +196,10 @@ export class Transaction {
       refusedByVerdicts(verdicts, this.#answersEach) ??
       this.#deliver({ message, messageId: messageIdOf(header) }, verdicts)
     );
+  }
+
+  get handsBack(): boolean {
+    return this.#conversation.gateway.parts.handsBack === true;
   }
 
   /** The client asked for an answer for each recipient, and there is more than one. */
@@ -238,8 +246,15 @@ export class Transaction {
     return this.#accepted.map(r => r.recipient);
   }
 
+  /** Recipients without findings of their own that matter share the verdict of their settings: there may be thousands. */
   #verdicts(): Verdict[] {
-    return this.#accepted.map(r => this.#verdict(r));
+    const shared = new Map<Effective, Verdict>();
+    return this.#accepted.map(r => {
+      if (r.findings.some(matters)) return this.#verdict(r);
+      let verdict = shared.get(r.effective);
+      if (verdict === undefined) shared.set(r.effective, (verdict = this.#verdict(r)));
+      return verdict;
+    });
   }
 
   #atRcpt(): Verdict[] {
@@ -295,7 +310,9 @@ export class Transaction {
     const heldBack = heldByPolicy(verdicts, this.#answersEach);
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
     const notHeld = (rule: string | null) => refusedForAll(REPLIES.quarantineFailed, rule, verdicts, answers);
-    const ours = this.#ourHeader();
+    const each = this.#ourHeader();
+    const shared = this.handsBack ? each(joined(verdicts)) : null;
+    const ours = (verdict: Verdict | null) => (verdict === null ? each(null) : (shared ?? each(verdict)));
     // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
     if (!(await this.#hold(heldBack, this.id, verdicts, ours(null), about))) return notHeld(heldRule);
     const sent = await this.#deliveries.send(
@@ -351,7 +368,9 @@ export class Transaction {
     const only = this.#accepted.length === 1 ? (this.#accepted[0] as AcceptedRecipient).recipient.text : null;
     const { smtputf8 } = this.facts.parameters;
     const now = this.#conversation.now();
-    const received = receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
+    const received = this.handsBack
+      ? queuedField(settings.values.me, this.id, now)
+      : receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
     const made = new Map<string, Buffer>();
     return verdict => {
       const text = received + addedHeaders(verdict);
@@ -425,7 +444,7 @@ export class Transaction {
     };
   }
 
-  /** All findings for the record; of each recipient after the first only what was not a plain pass. */
+  /** All findings for the record; of each recipient after the first only what may have decided something. */
   #allFindings(): RecordedFinding[] {
     const shared = [
       ...this.#conversation.sessionFindings(),
@@ -436,10 +455,21 @@ export class Transaction {
     for (const [i, { findings, recipient }] of this.#accepted.entries()) {
       const recipients = [recipient.text];
       for (const finding of findings)
-        if (i === 0 || finding.state !== 'pass') shared.push({ ...finding, recipients });
+        if (i === 0 || matters(finding)) shared.push({ ...finding, recipients });
     }
     return shared;
   }
+}
+
+/** It can decide something. */
+function matters({ state }: RecordedFinding): boolean {
+  return state === 'hit' || state === 'error';
+}
+
+/** Fields that only we may write, and that we may not take out where the bytes stay as they are. */
+function forgedFinding(count: number): RecordedFinding {
+  const detail = `${count} header fields that look like ours stay in the message: the topmost are ours`;
+  return { rule: 'HEADER_FORGED_TRUST', state: 'hit', detail, stage: 'message', plugin: 'edge', ms: 0 };
 }
 
 function heldRecipient(

@@ -11,6 +11,7 @@ export const earlytalker = definePlugin({
   settings: ['greetdelay'],
   onError: 'continue',
   sparesRelayClients: true,
+  notBehindQmail: 'not told by qmail-smtpd',
   connect({ earlyBytes }, { settings }) {
     if (earlyBytes > 0)
       return [{ rule: 'EARLYTALKER', state: 'hit', detail: `${earlyBytes} bytes before the banner` }];

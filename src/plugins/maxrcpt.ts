@@ -9,6 +9,7 @@ export const maxrcpt = definePlugin({
   settings: ['maxrcpt'],
   onError: 'continue',
   sparesRelayClients: false,
+  notBehindQmail: 'whoever queues the message has counted',
   rcpt({ attempts }, { settings, origin }) {
     if (settings.maxrcpt === 0 || attempts <= settings.maxrcpt) return [];
     return [

@@ -17,6 +17,7 @@ export const rcpthosts = definePlugin({
   settings: ['rcpthosts', 'morercpthosts', 'openrelay'],
   onError: 'defer',
   sparesRelayClients: false,
+  notBehindQmail: 'whoever queues the message has decided who may relay',
   rcpt(facts, { settings, origin }) {
     const { recipient, relayClient } = facts;
     const value = recipient.text;

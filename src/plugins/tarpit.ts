@@ -9,6 +9,7 @@ export const tarpit = definePlugin({
   settings: ['tarpitcount', 'tarpitdelay'],
   onError: 'continue',
   sparesRelayClients: false,
+  notBehindQmail: 'nobody waits for the answer to a recipient',
   rcpt({ accepted }, { settings, origin }) {
     const { tarpitcount, tarpitdelay } = settings;
     if (tarpitcount === 0 || accepted + 1 < tarpitcount) return [];

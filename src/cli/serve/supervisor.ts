@@ -13,10 +13,11 @@ import { configure } from '../configure.ts';
 import type { Log } from '../log.ts';
 import { createLog } from '../log.ts';
 import type { PlaceOptions, Places } from '../places.ts';
-import { places, quarantineFolder, storeFile } from '../places.ts';
+import { places, quarantineFolder, queueSocket, storeFile } from '../places.ts';
 import { ConnectionArbiter } from './connection-arbiter.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { firstSteps } from './first-steps.ts';
+import { clearSocket, ownSocket } from './queue-socket.ts';
 
 /** A worker that dies sooner than this after its start did not get going; milliseconds. */
 const INFANCY_MS = 2000;
@@ -49,6 +50,12 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       );
       return 111;
     }
+  }
+  const socketPath = queueSocket(where, values);
+  const inTheWay = socketPath === null ? null : await clearSocket(socketPath);
+  if (inTheWay !== null) {
+    console.error(`postern: queuesocket: ${inTheWay}`);
+    return 111;
   }
   const journal = new JournalWriter({
     file: storeFile(where, values),
@@ -104,6 +111,19 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       started.set(worker.id, Date.now());
     };
 
+    /** Until its mode is set nobody else may connect, and it is made anew when all workers have died. */
+    const openSocket = (path: string, first: boolean) => {
+      const { queuesocketmode, queuesocketowner } = configuration.site.values;
+      ownSocket(path, queuesocketmode, queuesocketowner).then(
+        () => first && console.log(`Postern is listening for postern-queue on ${path}`),
+        (error: unknown) => {
+          const text = error instanceof Error ? error.message : String(error);
+          log.warn('queue-socket', { text });
+          if (first) console.error(`postern: queuesocket: ${text}`);
+        },
+      );
+    };
+
     const finish = async () => {
       await Promise.all([journal.close(), keeper.close()]);
       log.flush();
@@ -132,6 +152,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
           break;
         case 'ready':
           if (!everReady) announce(message.addresses, configuration, where.controlDir);
+          if (socketPath !== null) openSocket(socketPath, !everReady);
           everReady = true;
           log.info('worker-ready', {
             worker: worker.process.pid ?? 0,

@@ -4,7 +4,7 @@ import { complaintText } from '../../model/origin.ts';
 import { Complaints } from '../../control/complaints.ts';
 import type { Configuration } from '../../control/configuration.ts';
 import type { SocketAddress } from '../../control/network-entries.ts';
-import { socketAddress } from '../../control/network-entries.ts';
+import { NOWHERE, socketAddress } from '../../control/network-entries.ts';
 import { loadTcpRules, tcpRulesPaths, withRules } from '../../control/load.ts';
 import { createJournal } from '../../journal/batcher.ts';
 import type { Journal } from '../../model/record.ts';
@@ -12,8 +12,9 @@ import { OVERDRAFT_MS, SharedConnectionLimits } from '../../smtp/connection-limi
 import { Listener } from '../../smtp/listener.ts';
 import { configure } from '../configure.ts';
 import { createLog } from '../log.ts';
-import { places, spoolFolder } from '../places.ts';
+import { places, queueSocket, spoolFolder } from '../places.ts';
 import { wire } from '../wire.ts';
+import { behindQmail } from './behind-qmail.ts';
 import { Certificate } from './certificate.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
@@ -37,7 +38,8 @@ async function work(): Promise<void> {
       store.write(record);
     },
   };
-  const wired = wire(configuration, where, journal, 'smtp', {}, id => tell({ kind: 'held', id }));
+  const onHeld = (id: string) => tell({ kind: 'held', id });
+  const wired = wire(configuration, where, journal, 'smtp', {}, onHeld);
   const certificate = new Certificate();
   const asked = new Map<number, (granted: boolean) => void>();
   let questions = 0;
@@ -69,7 +71,7 @@ async function work(): Promise<void> {
   }
   const listeners: Listener[] = [];
   const addresses: string[] = [];
-  for (const entry of configuration.site.values.listen) {
+  for (const entry of configuration.site.values.listen.filter(one => one !== NOWHERE)) {
     const listener = new Listener({
       gateway: wired.gateway,
       configuration: wired.configuration,
@@ -89,9 +91,17 @@ async function work(): Promise<void> {
     }
     listeners.push(listener);
   }
+  const socketPath = queueSocket(where, configuration.site.values);
+  const queue = socketPath === null ? null : behindQmail(configuration, where, journal, onHeld, log);
+  try {
+    if (socketPath !== null) await queue?.listener.listen(socketPath);
+  } catch (error) {
+    return giveUp(`cannot listen on ${socketPath}: ${reason(error)}`);
+  }
   const adopt = (next: Configuration) => {
     configuration = next;
     wired.use(next);
+    queue?.wired.use(next);
     log.configure(next.site.values);
   };
   let stamp = await rulesStamp(configuration, where.controlDir);
@@ -151,8 +161,9 @@ async function work(): Promise<void> {
     if (draining) return;
     draining = true;
     clearInterval(watcher);
-    await Promise.all(listeners.map(listener => listener.drain(configuration.site.values.draintime)));
-    await wired.close();
+    const open = queue === null ? listeners : [...listeners, queue.listener];
+    await Promise.all(open.map(one => one.drain(configuration.site.values.draintime)));
+    await Promise.all([wired.close(), queue?.wired.close()]);
     store.flush();
     store.close();
     log.flush();
