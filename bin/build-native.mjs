@@ -1,22 +1,38 @@
-// Compiles native/postern-queue.c: `node bin/build-native.mjs [OUTPUT]`, by default to native/postern-queue.
+// Compiles native/postern-queue.c: `node bin/build-native.mjs [OUTPUT]`, by default to native/postern-queue. An output
+// that is newer than all that goes into it is left alone, unless $CC asks for a compiler by name.
 // A static, stripped program: it has to start under qmail-smtpd's `softlimit -m`, where a dynamic loader alone is a
 // megabyte or two. With musl it is some 25 kB, with glibc (which works as well) some 700 kB.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE = join(ROOT, 'native/postern-queue.c');
-const FLAGS = [
-  ...['-std=c11', '-O2', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow', '-Werror'],
-  // Small: no tables for exceptions, and no page of padding between code and constants.
-  ...['-fno-asynchronous-unwind-tables', '-Wl,-z,noseparate-code', '-Wl,--build-id=none', '-static', '-s'],
+/** What the program is made from; package.json for its version. */
+const INGREDIENTS = [
+  'native/postern-queue.c',
+  'native/environment.h',
+  'bin/build-native.mjs',
+  'package.json',
 ];
+/** Warnings do not fail the build here: another compiler has others. In the tests they do. */
+const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow'];
+/** Small: no tables for exceptions, no page of padding between code and constants, no symbols. */
+const SMALL = ['-fno-asynchronous-unwind-tables', '-Wl,-z,noseparate-code', '-Wl,--build-id=none', '-s'];
+const FLAGS = ['-std=c11', '-O2', '-static', ...WARNINGS, ...SMALL];
 
 /** $CC alone where it is set, else musl's compiler, else the system's. */
 const COMPILERS = process.env.CC ? [process.env.CC] : ['musl-gcc', 'cc'];
+
+function changed(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function isCurrent(output) {
+  return !process.env.CC && INGREDIENTS.every(name => changed(join(ROOT, name)) < changed(output));
+}
 
 /** Null when `compiler` has written `output`, else what went wrong. */
 function compile(compiler, output) {
@@ -28,6 +44,10 @@ function compile(compiler, output) {
 }
 
 const output = process.argv[2] ?? join(ROOT, 'native/postern-queue');
+if (isCurrent(output)) {
+  process.stderr.write(`postern: ${output} is up to date\n`);
+  process.exit(0);
+}
 const failures = [];
 for (const compiler of COMPILERS) {
   const failure = compile(compiler, output);
@@ -38,6 +58,6 @@ for (const compiler of COMPILERS) {
   failures.push(failure);
 }
 process.stderr.write(
-  `postern: postern-queue could not be built; Debian's packages musl-tools or gcc and libc6-dev are needed\n${failures.join('\n')}\n`,
+  `postern: postern-queue could not be built; a C compiler is needed: musl-tools, or gcc and libc6-dev, on Debian\n${failures.join('\n')}\n`,
 );
 process.exit(1);
