@@ -1,10 +1,10 @@
-// The Debian programs that the tests talk to: real mail programs in place of mocks.
+// The Debian programs that the tests talk to, real mail programs in place of mocks, and the compilers of native/.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import process from 'node:process';
 
-/** Program to Debian package. */
+/** Program, or file that is there with it, to Debian package. */
 const PEERS = {
   'smtp-sink': 'postfix',
   'smtp-source': 'postfix',
@@ -19,6 +19,12 @@ const PEERS = {
   xz: 'xz-utils',
   tnef: 'tnef',
   zip: 'zip',
+  softlimit: 'daemontools',
+  'qpsmtpd-forkserver': 'qpsmtpd',
+  gcc: 'gcc',
+  '/usr/include/stdlib.h': 'libc6-dev',
+  'musl-gcc': 'musl-tools',
+  valgrind: 'valgrind',
 };
 
 /** Debian asks this before it starts a service that it has just installed; 101 means "not here". */
@@ -29,7 +35,9 @@ const POLICY = '/usr/sbin/policy-rc.d';
  * told what to type. `say` takes a line for the person who waits.
  */
 export function providePeers(folders, say) {
-  const missing = () => Object.keys(PEERS).filter(name => !folders.some(f => existsSync(join(f, name))));
+  const present = name =>
+    isAbsolute(name) ? existsSync(name) : folders.some(folder => existsSync(join(folder, name)));
+  const missing = () => Object.keys(PEERS).filter(name => !present(name));
   const before = missing();
   if (before.length === 0) return true;
 
