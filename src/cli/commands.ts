@@ -6,6 +6,7 @@ import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
 import { quarantineCommands } from './quarantine-commands.ts';
 import type { RulesOptions } from './rules-command.ts';
+import { shadowCommands } from './shadow-commands.ts';
 
 const { version } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version: string };
 
@@ -66,6 +67,11 @@ export function commands(): Command {
 
   quarantineCommands(
     program.command('quarantine').description('Look at what is held, and decide.'),
+    withPlaces,
+  );
+
+  shadowCommands(
+    program.command('shadow').description('Look at what shadow mode has seen beside an old filter.'),
     withPlaces,
   );
 

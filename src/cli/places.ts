@@ -59,3 +59,8 @@ export function spoolFolder(where: Places, values: SettingValues): string {
 export function queueSocket(where: Places, values: SettingValues): string | null {
   return values.queuesocket === '' ? null : inState(where, values.queuesocket, '');
 }
+
+/** qmail's home: the folder around its control directory. */
+export function qmailHome(where: Places): string {
+  return where.controlDir === null ? '/var/qmail' : dirname(where.controlDir);
+}

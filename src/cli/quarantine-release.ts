@@ -5,6 +5,8 @@ import { address } from '../model/address.ts';
 import { replyText } from '../pipeline/record.ts';
 import type { Release } from '../quarantine/release.ts';
 import { release } from '../quarantine/release.ts';
+import type { HeldHead } from '../quarantine/format.ts';
+import type { Router } from '../model/delivery.ts';
 import { openSqliteJournal } from '../store/sqlite/journal.ts';
 import type { PlaceOptions } from './places.ts';
 import { Progress } from './progress.ts';
@@ -13,7 +15,8 @@ import type { ReleaseOptions } from './quarantine-commands.ts';
 import { addressOf } from './quarantine-filter.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
 import { EXIT, withQuarantine } from './quarantine-open.ts';
-import { routerOf } from './wire.ts';
+import type { NextHops } from './wire.ts';
+import { nextHops } from './wire.ts';
 
 /** `postern quarantine release`: sends copies and says what each next hop answered. */
 export async function quarantineRelease(
@@ -25,7 +28,7 @@ export async function quarantineRelease(
     const to = options.to === undefined ? null : address(addressOf(options.to, '--to'));
     const status = options.again ? 'releasing' : 'held';
     const chosen = await chosenCopies(quarantine, ids, { ...options, status });
-    const hops = routerOf(configuration, where);
+    const hops = nextHops(configuration, where);
     const progress = new Progress();
     let released = 0;
     let troubled = false;
@@ -34,7 +37,7 @@ export async function quarantineRelease(
         progress.show(i, chosen.length);
         try {
           const choice = { numbers, to, again: options.again };
-          const outcome = await release(quarantine, hops.router, id, choice, Date.now);
+          const outcome = await release(quarantine, head => hopsOf(hops, head), id, choice, Date.now);
           if (outcome.record !== null) await note(store, outcome.record);
           const taken = outcome.copies.filter(copy => copy.answer.kind === 'accepted').length;
           released += taken;
@@ -54,6 +57,11 @@ export async function quarantineRelease(
     }
     return troubled || released === 0 ? EXIT.NOTHING : EXIT.OK;
   });
+}
+
+/** A copy goes on the way that it would have gone. */
+function hopsOf(hops: NextHops, { record }: HeldHead): Router {
+  return record.edge === 'qmail' ? hops.queue : hops.relay;
 }
 
 /** What became of each recipient's copy. */

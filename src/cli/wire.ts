@@ -14,7 +14,7 @@ import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
 import { createIds } from './ids.ts';
 import type { Places } from './places.ts';
-import { quarantineFolder, spoolFolder } from './places.ts';
+import { qmailHome, quarantineFolder, spoolFolder } from './places.ts';
 
 /** A gateway with everything that it needs, and what has to be told when the configuration changes. */
 export interface Wired {
@@ -128,14 +128,21 @@ export function wire(
 }
 
 /** The next hops of a configuration for a program that does not listen, and how to let go of them. */
-export function routerOf(
-  configuration: Configuration,
-  where: Places,
-): { readonly router: Router; close(): Promise<void> } {
+export interface NextHops {
+  /** Of mail that came over SMTP. */
+  readonly relay: Router;
+  /** Of mail that came from postern-queue: the program that queues it. */
+  readonly queue: Router;
+  close(): Promise<void>;
+}
+
+export function nextHops(configuration: Configuration, where: Places): NextHops {
   const resolver = resolverFor(configuration);
   const relay = relayFor(configuration, resolver, where);
+  const { site } = configuration;
   return {
-    router: relay.router(domain => configuration.site.values.smtproutes.find(domain)),
+    relay: relay.router(domain => site.values.smtproutes.find(domain)),
+    queue: relay.queueRouter(recipient => configuration.forRecipient(site, recipient).values.qmailqueue),
     async close() {
       await relay.close();
       resolver.close();
@@ -177,6 +184,8 @@ function relayFor(configuration: Configuration, dns: Resolver, where: Places): R
     recipientCacheSeconds: recipientcache,
     isOwn: (ip, port) => own.has(ip) && ports.has(port),
     maildirBase: where.stateDir,
+    qmailHome: qmailHome(where),
+    spoolFolder: spoolFolder(where, configuration.site.values),
   });
 }
 

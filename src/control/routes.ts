@@ -22,8 +22,15 @@ export type Route =
     }
   /** To the MX of the recipient's domain, over SMTP. */
   | { readonly kind: 'mx'; readonly port: number; readonly tls: RouteTls; readonly place: string }
-  /** Into a Maildir, or to a Unix socket that speaks LMTP. A relative path is the caller's to resolve. */
-  | { readonly kind: 'maildir' | 'lmtp'; readonly path: string; readonly place: string };
+  | PathRoute;
+
+/** Into a Maildir, to a Unix socket that speaks LMTP, or into a queue, by a program that is run as qmail-queue is. */
+export interface PathRoute {
+  readonly kind: 'maildir' | 'lmtp' | 'queue';
+  /** Relative ones are the caller's to resolve. */
+  readonly path: string;
+  readonly place: string;
+}
 
 /** The smtproutes file. */
 export interface Routes {
@@ -37,9 +44,9 @@ const PORT = { smtp: 25, lmtp: 24 } as const;
 
 /**
  * smtproutes as qmail-remote reads it (netqmail 1.06; control-files.md 4.13), `DOMAIN:RELAY[:PORT]`, with words of our
- * own after a blank, which the classic form cannot have: `smtp` (default), `lmtp` or `maildir`, and
+ * own after a blank, which the classic form cannot have: `smtp` (default), `lmtp`, `maildir` or `queue`, and
  * `tls=off|opportunistic|required` (default opportunistic for SMTP, off for LMTP). RELAY is a name, an IPv4 address,
- * `[IP]`, nothing (use the MX), or a path: of a Maildir, or of a Unix socket for LMTP. On duplicates the last line wins.
+ * `[IP]`, nothing (use the MX), or a path: of a Maildir, of a Unix socket for LMTP, or of a program such as qmail-queue. On duplicates the last line wins.
  */
 export const parseRoutes: Parse<Routes> = (text, file, complaints) => {
   const routes = new Map<string, Route>();
@@ -80,7 +87,7 @@ function findRoute(routes: ReadonlyMap<string, Route>, domain: string): Route | 
 }
 
 interface Words {
-  readonly protocol: 'smtp' | 'lmtp' | 'maildir' | null;
+  readonly protocol: 'smtp' | 'lmtp' | 'maildir' | 'queue' | null;
   readonly tls: RouteTls | null;
 }
 
@@ -110,14 +117,15 @@ function parseWords(words: readonly string[]): Words | string {
   let protocol: Words['protocol'] = null;
   let tls: RouteTls | null = null;
   for (const word of words) {
-    if (word === 'smtp' || word === 'lmtp' || word === 'maildir') {
-      if (protocol !== null) return `"${protocol}" and "${word}": wanted one of smtp, lmtp and maildir`;
+    if (word === 'smtp' || word === 'lmtp' || word === 'maildir' || word === 'queue') {
+      if (protocol !== null)
+        return `"${protocol}" and "${word}": wanted one of smtp, lmtp, maildir and queue`;
       protocol = word;
     } else if (word === 'tls=off' || word === 'tls=opportunistic' || word === 'tls=required') {
       if (tls !== null) return `tls= stands twice`;
       tls = word.slice('tls='.length) as RouteTls;
     } else {
-      return `"${word}" is none of smtp, lmtp, maildir, tls=off, tls=opportunistic and tls=required`;
+      return `"${word}" is none of smtp, lmtp, maildir, queue, tls=off, tls=opportunistic and tls=required`;
     }
   }
   return { protocol, tls };
@@ -127,11 +135,12 @@ function parseWords(words: readonly string[]): Words | string {
 function parsePath(relay: string, words: Words, place: string): Route | string | null {
   const isPath =
     relay.startsWith('/') || relay.startsWith('./') || (words.protocol === 'lmtp' && relay.includes('/'));
-  if (!isPath && words.protocol !== 'maildir') return null;
+  if (!isPath && words.protocol !== 'maildir' && words.protocol !== 'queue') return null;
   if (words.protocol === 'smtp' || words.protocol === null) {
-    return `${relay} is a path; wanted the word maildir or lmtp after it`;
+    return `${relay} is a path; wanted the word maildir, lmtp or queue after it`;
   }
-  if (relay === '') return 'maildir needs the path of a folder before it';
+  if (relay === '')
+    return `${words.protocol} needs the path of a ${words.protocol === 'queue' ? 'program' : 'folder'} before it`;
   if (words.tls !== null) return `tls= goes with a network address; ${relay} is a path`;
   return { kind: words.protocol, path: relay, place };
 }

@@ -572,7 +572,7 @@ export const SETTINGS = {
     format('DOMAIN:RELAY:PORT', parseRoutes, routes => `${[...routes.all()].length} routes`),
     nothing(parseRoutes),
     'next hops',
-    'Where mail goes: qmail’s lines, with IPv6 in brackets; after a blank `lmtp` or `maildir`, `tls=off|opportunistic|required`.',
+    'Where mail goes: qmail’s lines, with IPv6 in brackets; after a blank `lmtp`, `maildir` or `queue` (a program such as qmail-queue), `tls=off|opportunistic|required`.',
   ),
   timeoutconnect: file(classicInt('seconds'), 60, 'next hops', 'Limit on connecting to a next hop.'),
   timeoutremote: file(

@@ -68,7 +68,8 @@ export class QueueSession {
   #message: QueueMessage | null = null;
   #state: 'version' | 'about' | 'message' | 'envelope' | 'deciding' | 'over' = 'version';
   #shadow = false;
-  #outcome: ((text: string) => void) | null = null;
+  /** Shadow mode: what the old filter said. */
+  readonly #outcome = Promise.withResolvers<string>();
   #conversation: Conversation | null = null;
 
   /** `ended` is called once, when all is over. */
@@ -112,8 +113,7 @@ export class QueueSession {
         return this.#envelopeBytes(type, payload);
       case 'deciding':
         if (!this.#shadow || type !== 'O') throw new Garbage(`${type} after the end of the envelope`);
-        this.#outcome?.(payload.toString('latin1', 0, 40));
-        this.#outcome = null;
+        this.#outcome.resolve(payload.toString('latin1', 0, 40));
         return;
       case 'over':
     }
@@ -221,8 +221,6 @@ export class QueueSession {
 
   /** Shadow mode: looks without any effect, and writes down what came of it beside what the old filter said. */
   async #look(message: Message, envelope: QueueEnvelope): Promise<void> {
-    const { promise: outcome, resolve } = Promise.withResolvers<string>();
-    this.#outcome = resolve;
     const { journal } = this.#parts.gateway.parts;
     const records: ShadowRecord[] = [];
     const gateway = this.#parts.shadow(record => records.push(record));
@@ -233,7 +231,7 @@ export class QueueSession {
       const { eventId } = await this.#ask(conversation, by, message, envelope);
       this.#parts.handBack.take(eventId);
     }
-    const said = await outcome;
+    const said = await this.#outcome.promise;
     for (const record of records) journal.write({ ...record, shadow: said });
     this.#socket.end();
   }
@@ -246,7 +244,7 @@ export class QueueSession {
 
   #closed(): void {
     const { begun } = this;
-    this.#outcome?.('not told');
+    this.#outcome.resolve('not told');
     if (begun) {
       this.#message?.discard();
       const { client } = bringer(this.#variables, '');

@@ -33,15 +33,15 @@ export interface Release {
 }
 
 /**
- * Sends the stored bytes (our header block and the message) with the original envelope to the next hops of `router`;
- * no check looks at it again. What a hop takes is released; everything else is held as before, with the hop's words in
+ * Sends the stored bytes (our header block and the message) with the original envelope to the next hops that `routerOf`
+ * has for it; no check looks at it again. What a hop takes is released; everything else is held as before, with the hop's words in
  * the record. Rejects when the copy cannot be had, or its bytes are not what was received; then nothing was sent.
  *
  * As with any SMTP client, a hop that took the message and whose answer got lost gets it again with the next release.
  */
 export async function release(
   quarantine: Quarantine,
-  router: Router,
+  routerOf: (head: HeldHead) => Router,
   id: string,
   { numbers, to, again }: ReleaseOptions,
   now: () => number,
@@ -50,7 +50,7 @@ export async function release(
   const claim = await quarantine.claim(id, numbers, again);
   try {
     if (claim.numbers.length === 0) return { copies: [], record: null };
-    const copies = await sent(claim, router, to);
+    const copies = await sent(claim, routerOf(claim.head), to);
     await claim.finish(answered(copies, 'accepted'), 'released');
     await claim.finish(answered(copies, 'failed', 'refused'), 'held');
     const all = copies.every(copy => copy.answer.kind === 'accepted');

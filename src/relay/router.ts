@@ -10,6 +10,7 @@ import type { Candidates, HostSettings } from './hosts.ts';
 import { MaildirDelivery } from './maildir.ts';
 import { ConnectionPool } from './pool.ts';
 import type { PoolLimits } from './pool.ts';
+import { QueueProgramDelivery } from './queue-program.ts';
 import { RefusalCache } from './refusal-cache.ts';
 import { SmtpDelivery } from './smtp-delivery.ts';
 
@@ -29,6 +30,10 @@ export interface RelayOptions {
   readonly isOwn?: (address: string, port: number) => boolean;
   /** Folder that relative paths of Maildirs and sockets start from; the working directory when absent. */
   readonly maildirBase?: string;
+  /** qmail's home, where programs of relative paths are; the working directory when absent. */
+  readonly qmailHome?: string;
+  /** Folder for unnamed files; the working directory when absent. */
+  readonly spoolFolder?: string;
   readonly pool?: PoolLimits;
   /** Certificates to trust for routes that require TLS in place of the built-in ones, PEM. */
   readonly ca?: string;
@@ -41,6 +46,8 @@ const TIMEOUTS: Timeouts = { connect: 60_000, reply: 60_000, final: 240_000 };
 export interface Relay {
   /** A router for one configuration. Cheap; connections are shared with the routers before and after it. */
   router(find: FindRoute): Router;
+  /** A router for mail that goes to programs such as qmail-queue: `programOf` says to which. */
+  queueRouter(programOf: (recipient: Address) => string): Router;
   /** Closes idle connections, and others as they become idle. Deliveries under way are finished. */
   close(): Promise<void>;
 }
@@ -65,6 +72,16 @@ export function createRelay(options: RelayOptions): Relay {
     return { key, open: envelope => new SmtpDelivery(source, envelope, refusals) };
   };
 
+  const queueHop = (program: string): NextHop => {
+    const queue = {
+      program,
+      home: options.qmailHome ?? '',
+      spoolFolder: options.spoolFolder ?? '',
+      timeout: options.timeouts?.final ?? TIMEOUTS.final,
+    };
+    return { key: `queue ${program}`, open: envelope => new QueueProgramDelivery(queue, envelope) };
+  };
+
   const hop = (route: Route | null, domain: string): NextHop => {
     if (route === null) return { key: 'none', open: () => new NoRoute() };
     switch (route.kind) {
@@ -75,6 +92,8 @@ export function createRelay(options: RelayOptions): Relay {
           open: envelope => new MaildirDelivery(folder, route.path, envelope),
         };
       }
+      case 'queue':
+        return queueHop(route.path);
       case 'mx': {
         const { port, tls } = route;
         const s = settings('smtp', tls);
@@ -114,6 +133,7 @@ export function createRelay(options: RelayOptions): Relay {
         },
       };
     },
+    queueRouter: programOf => ({ route: recipient => queueHop(programOf(recipient)) }),
     close: () => pool.close(),
   };
 }

@@ -1,4 +1,5 @@
 import type { Generated, Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { compileQuery } from './compiled-query.ts';
 
 /** The tables of the journal, the same in every driver. Text compares byte by byte. */
@@ -89,6 +90,17 @@ export function journalQueries(db: Kysely<JournalTables>) {
         .limit(limit),
     ),
     recent: compileQuery({ limit: 0 }, ({ limit }) => newestRecords.limit(limit)),
+    // No index: shadow mode is for some weeks, and a column of its own would cost something for ever.
+    shadowPage: compileQuery({ time: 0, seq: 0, mark: '', limit: 0 }, ({ time, seq, mark, limit }) =>
+      db
+        .selectFrom('events')
+        .select(['time', 'seq', 'record'])
+        .where(sql<boolean>`(time, seq) > (${time}, ${seq})`)
+        .where('record', 'like', mark)
+        .orderBy('time')
+        .orderBy('seq')
+        .limit(limit),
+    ),
     oldest: compileQuery({}, () => db.selectFrom('events').select(({ fn }) => fn.min('time').as('time'))),
     // Both purges must choose the same records, the addresses first.
     purgeAddresses: compileQuery({ before: 0, batch: 0 }, ({ before, batch }) =>

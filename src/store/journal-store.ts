@@ -27,6 +27,11 @@ export interface JournalStore {
   bySession(sessionId: string, limit: number): Promise<VerdictRecord[]>;
   /** The `limit` newest records, newest first. */
   recent(limit: number): Promise<VerdictRecord[]>;
+  /**
+   * Every record of shadow mode (those with `shadow`) since `fromMs` (epoch milliseconds), the oldest first, a page at a
+   * time. Looks at all records since then: seconds for a million.
+   */
+  shadowRecords(fromMs: number): AsyncIterable<VerdictRecord>;
   /** When the oldest record was written, milliseconds since the epoch; null when there are none. */
   oldest(): Promise<number | null>;
   /** Removes up to `batch` records older than `beforeMs` (epoch milliseconds), oldest first; resolves to how many. */

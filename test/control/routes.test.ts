@@ -36,6 +36,8 @@ test('one line, one route', () => {
     ['/var/mail/box/ maildir', { kind: 'maildir', path: '/var/mail/box/', place }],
     ['var/Maildir maildir', { kind: 'maildir', path: 'var/Maildir', place }],
     ['Maildir maildir', { kind: 'maildir', path: 'Maildir', place }],
+    ['/var/qmail/bin/qmail-queue queue', { kind: 'queue', path: '/var/qmail/bin/qmail-queue', place }],
+    ['bin/qmail-queue queue', { kind: 'queue', path: 'bin/qmail-queue', place }],
   ];
   for (const [target, route] of table) {
     const { routes, said } = read(`d.example:${target}\n`);
@@ -58,15 +60,16 @@ test('what is wrong with a line, and what was wanted', () => {
     [':25', /a port needs a relay/],
     ['re/lay', /neither a host name nor an IP/],
     ['relay:25|user|password', /does not authenticate/],
-    ['relay starttls', /"starttls" is none of smtp, lmtp, maildir, tls=off/],
+    ['relay starttls', /"starttls" is none of smtp, lmtp, maildir, queue, tls=off/],
     ['relay tls=yes', /"tls=yes" is none of/],
     ['relay smtp lmtp', /"smtp" and "lmtp": wanted one/],
     ['relay tls=off tls=required', /tls= stands twice/],
-    ['/var/mail', /is a path; wanted the word maildir or lmtp/],
-    ['/var/mail smtp', /is a path; wanted the word maildir or lmtp/],
+    ['/var/mail', /is a path; wanted the word maildir, lmtp or queue/],
+    ['/var/mail smtp', /is a path; wanted the word maildir, lmtp or queue/],
     ['/var/mail maildir tls=off', /tls= goes with a network address/],
     [' lmtp', /lmtp needs a relay/],
-    [' maildir', /maildir needs the path/],
+    [' maildir', /maildir needs the path of a folder/],
+    [' queue', /queue needs the path of a program/],
   ];
   for (const [target, wanted] of table) {
     const { routes, errors, said } = read(`d.example:${target}\n`);

@@ -15,7 +15,7 @@ import { reply } from '../../src/model/reply.ts';
 import type { Client, MailParameters } from '../../src/model/session.ts';
 import type { Answer } from '../../src/pipeline/answer.ts';
 import type { Conversation } from '../../src/pipeline/conversation.ts';
-import type { Held } from '../../src/pipeline/parts.ts';
+import type { GatewayParts, Held } from '../../src/pipeline/parts.ts';
 import { Gateway } from '../../src/pipeline/gateway.ts';
 import type { AnyPlugin } from '../../src/pipeline/run-stage.ts';
 import { PLUGINS, pluginNames, ruleNames } from '../../src/plugins/list.ts';
@@ -51,6 +51,8 @@ export interface RigOptions {
   /** What storing in the quarantine does first. */
   readonly onHold?: (held: Held) => void | Promise<void>;
   readonly ownAddresses?: readonly string[];
+  /** In place of the rig's own. */
+  readonly parts?: Partial<GatewayParts>;
 }
 
 /** A gateway in this process over a real configuration; its next hops, quarantine and journal are lists. */
@@ -150,6 +152,7 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
     storageTrouble: () => trouble,
     newId: () => `id${++ids}`,
     isOwnAddress: ip => (options.ownAddresses ?? []).includes(ip),
+    ...options.parts,
   });
   return {
     gateway,

@@ -97,7 +97,13 @@ test('released to whom the hop takes it for; the others are held as before', asy
   const { quarantine, hold, clock } = open(t);
   await hold('x', THREE);
   const { router, got } = hops(recipient => (recipient.startsWith('b') ? 'refused' : 'accepted'));
-  const { copies, record } = await release(quarantine, router, 'x', ALL, () => clock.now);
+  const { copies, record } = await release(
+    quarantine,
+    () => router,
+    'x',
+    ALL,
+    () => clock.now,
+  );
   assert.deepEqual(
     copies.map(c => [c.to, c.answer.kind]),
     [
@@ -132,18 +138,24 @@ test('a release that died: not sent again until somebody says so, and only after
   const { router, got } = hops();
   const now = () => clock.now;
   const again = { ...ALL, again: true };
-  assert.equal((await release(quarantine, router, 'x', { ...again, numbers: [0] }, now)).copies.length, 0);
+  assert.equal(
+    (await release(quarantine, () => router, 'x', { ...again, numbers: [0] }, now)).copies.length,
+    0,
+  );
   clock.now += RELEASE_MS + 1;
-  assert.equal((await release(quarantine, router, 'x', { ...ALL, numbers: [0] }, now)).copies.length, 0);
+  assert.equal(
+    (await release(quarantine, () => router, 'x', { ...ALL, numbers: [0] }, now)).copies.length,
+    0,
+  );
   assert.equal(got.length, 0);
-  assert.equal((await release(quarantine, router, 'x', again, now)).copies.length, 3);
+  assert.equal((await release(quarantine, () => router, 'x', again, now)).copies.length, 3);
   assert.equal(await fileStates(quarantine, 'x'), 'released released released');
   // With the index lost in the middle of it, too.
   await hold('y', ['a@example.com']);
   await (await quarantine.claim('y', null, false)).close();
   const fresh = connect('fresh');
   await fresh.rebuild();
-  assert.equal((await release(fresh, router, 'y', ALL, now)).copies.length, 0);
+  assert.equal((await release(fresh, () => router, 'y', ALL, now)).copies.length, 0);
 });
 
 test('an index that is older than the files: nothing is sent twice', async t => {
@@ -153,10 +165,10 @@ test('an index that is older than the files: nothing is sent twice', async t => 
   await stale.catchUp();
   const { router, got } = hops();
   const now = () => clock.now;
-  await release(quarantine, router, 'x', { ...ALL, numbers: [0] }, now);
+  await release(quarantine, () => router, 'x', { ...ALL, numbers: [0] }, now);
   await (await quarantine.claim('x', [1], false)).close();
   const sent = got.length;
-  const late = await release(stale, router, 'x', ALL, now);
+  const late = await release(stale, () => router, 'x', ALL, now);
   assert.deepEqual(
     late.copies.map(c => c.n),
     [2],
@@ -184,7 +196,13 @@ test('deleted copies lose their contents with the last of them', async t => {
   assert.deepEqual(await quarantine.delete('x', [1]), [1]);
   assert.deepEqual(await quarantine.delete('x', [1]), []);
   assert.deepEqual(names(), ['x']);
-  await release(quarantine, router, 'x', { ...ALL, numbers: [0] }, () => clock.now);
+  await release(
+    quarantine,
+    () => router,
+    'x',
+    { ...ALL, numbers: [0] },
+    () => clock.now,
+  );
   assert.deepEqual(await quarantine.delete('x', [2]), [2]);
   assert.deepEqual(names(), ['x:2,S']);
   assert.deepEqual(await quarantine.delete('x', null), [0]);
@@ -209,7 +227,13 @@ test('what is too old expires, and is removed altogether when its record is, too
   await hold('gone', ['a@example.com'], born);
   await quarantine.catchUp();
   const { router } = hops();
-  await release(quarantine, router, 'released', ALL, () => clock.now);
+  await release(
+    quarantine,
+    () => router,
+    'released',
+    ALL,
+    () => clock.now,
+  );
   rmSync(path.join(quarantine.files.folder, 'new/gone'));
   clock.now = born + 3 * DAY;
   const retention = { days: 3, recordDays: 2 };
@@ -288,9 +312,10 @@ test('whatever was done, the files alone make the same index (property)', async 
         const { router, got } = hops(() => (kind === 'refused' ? 'refused' : 'accepted'));
         const some = { ...ALL, numbers: [n] };
         const done = (async () => {
-          if (kind === 'release' || kind === 'refused') await release(quarantine, router, 'x', some, now);
+          if (kind === 'release' || kind === 'refused')
+            await release(quarantine, () => router, 'x', some, now);
           if (kind === 'release to')
-            await release(quarantine, router, 'x', { ...ALL, to: address('z@example.com') }, now);
+            await release(quarantine, () => router, 'x', { ...ALL, to: address('z@example.com') }, now);
           if (kind === 'claim') await (await quarantine.claim('x', [n], false)).close();
           if (kind === 'delete') await quarantine.delete('x', [n]);
           if (kind === 'expire') await quarantine.expire('x');

@@ -13,6 +13,12 @@ import { prepare } from './statement.ts';
 /** Sorts after every text that could follow a session's id. */
 const LAST_CHAR = '\u{10FFFF}';
 
+/** Nothing but a key of the record looks like this: quotes inside of texts are escaped. */
+const SHADOW_MARK = '%"shadow":%';
+
+/** Records of shadow mode that are read at a time. */
+const SHADOW_PAGE = 500;
+
 const QUERIES = journalQueries(sqliteCompiler<JournalTables>());
 
 /**
@@ -83,6 +89,18 @@ class SqliteJournal implements JournalStore {
     return this.#records(() => this.#statements.recent.all({ limit }));
   }
 
+  async *shadowRecords(fromMs: number): AsyncIterable<VerdictRecord> {
+    let last = { time: Math.floor(fromMs), seq: -1 };
+    for (;;) {
+      const place = { ...last, mark: SHADOW_MARK, limit: SHADOW_PAGE };
+      const rows = this.#connection.guarded(() => this.#statements.shadowPage.all(place));
+      for (const record of this.#records(() => rows)) if (typeof record.shadow === 'string') yield record;
+      const end = rows.at(-1);
+      if (end === undefined || rows.length < SHADOW_PAGE) return;
+      last = end;
+    }
+  }
+
   async oldest(): Promise<number | null> {
     return this.#connection.guarded(() => this.#statements.oldest.first({})?.time ?? null);
   }
@@ -138,6 +156,7 @@ function statements(db: DatabaseSync) {
     byDomain: prepare(db, QUERIES.byDomain),
     bySession: prepare(db, QUERIES.bySession),
     recent: prepare(db, QUERIES.recent),
+    shadowPage: prepare(db, QUERIES.shadowPage),
     oldest: prepare(db, QUERIES.oldest),
     purgeAddresses: prepare(db, QUERIES.purgeAddresses),
     purgeEvents: prepare(db, QUERIES.purgeEvents),
