@@ -1,7 +1,7 @@
-/*
- * Names of the environment variables that postern-queue tells the daemon about, when they are set: what tcp-environ(5)
- * defines, what the common patches of qmail-smtpd and the filters in front of qmail-queue read, and the settings that a
- * tcp.smtp line may give to one client. Names only: what they mean is the daemon's business.
+/* Printed by `npm run docs` from src/qmail/environment.ts and the table of settings; do not edit by hand.
+ *
+ * Names of the environment variables that postern-queue tells the daemon about, when they are set. Names only: what they
+ * mean is the daemon's business.
  */
 #ifndef POSTERN_ENVIRONMENT_H
 #define POSTERN_ENVIRONMENT_H
@@ -9,6 +9,8 @@
 static const char *const ENVIRONMENT[] = {
   /* tcp-environ(5), ucspi-tcp and ucspi-ssl */
   "PROTO",
+  "SSL_CIPHER",
+  "SSL_PROTOCOL",
   "TCPLOCALHOST",
   "TCPLOCALIP",
   "TCPLOCALPORT",
@@ -16,16 +18,11 @@ static const char *const ENVIRONMENT[] = {
   "TCPREMOTEINFO",
   "TCPREMOTEIP",
   "TCPREMOTEPORT",
-  "SSL_CIPHER",
-  "SSL_PROTOCOL",
   "TLS",
   /* qmail-smtpd and its patches */
   "AUTHINFO",
-  "DATABYTES",
   "HELO",
-  "RBLSMTPD",
   "RECIPIENT",
-  "RELAYCLIENT",
   "REMOTE_USER",
   "SENDER",
   "SMTPAUTHUSER",
@@ -44,13 +41,41 @@ static const char *const ENVIRONMENT[] = {
   "DKIMQUEUE",
   "DKIMSIGN",
   "DKIMVERIFY",
-  "DKQUEUE",
   "DKSIGN",
   "DKVERIFY",
   "QMAILQUEUE",
-  "QMAILQUEUE_NEXT",
   "QS_SPAMASSASSIN",
   "SIMSCAN_DEBUG",
+  /* settings that a line of tcp.smtp may give to one client */
+  "ATTACHARCHIVES",
+  "CONCURRENCYPERCLIENT",
+  "DATABYTES",
+  "DATARATE",
+  "DATATIME",
+  "DKQUEUE",
+  "GREETDELAY",
+  "HARDERRORS",
+  "LINEBREAKS",
+  "MAXCONNIP",
+  "MAXMESSAGES",
+  "MAXRCPT",
+  "NOBADHELO",
+  "OBSERVE",
+  "QMAILQUEUE_NEXT",
+  "QUARANTINEMODE",
+  "QUARANTINESCORE",
+  "RBLSMTPD",
+  "REFUSEAT",
+  "REJECTSCORE",
+  "RELAYCLIENT",
+  "REQUIREHELO",
+  "SESSIONTIME",
+  "SMTPD_GREETDELAY",
+  "SMTPGREETING",
+  "TAGSCORE",
+  "TARPITCOUNT",
+  "TARPITDELAY",
+  "TIMEOUTSMTPD",
 };
 
 #endif

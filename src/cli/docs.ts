@@ -7,17 +7,19 @@ import { STAGE_DOC, STAGES } from '../model/stage.ts';
 import { SETTING_NAMES, SETTINGS, settingNamed } from '../control/settings.ts';
 import type { AnyPlugin } from '../pipeline/run-stage.ts';
 import { OWN_RULES, PLUGINS } from '../plugins/list.ts';
+import { environmentHeader } from '../qmail/environment.ts';
 import { HOME } from './places.ts';
 
 const PRINTED = '<!-- Printed by `npm run docs` from the code’s own tables; do not edit by hand. -->';
 
-/** Every printed page: its path below the program's folder, and its text. */
+/** Every printed page and file: its path below the program's folder, and its text. */
 export function docPages(program: Command): ReadonlyMap<string, string> {
   return new Map([
     ['docs/settings.md', settingsPage()],
     ['docs/rules.md', rulesPage()],
     ['docs/events.md', eventsPage()],
     ['docs/commands.md', commandsPage(program)],
+    ['native/environment.h', environmentHeader(SETTING_NAMES.flatMap(name => SETTINGS[name].variables))],
   ]);
 }
 

@@ -1,4 +1,4 @@
-import type { VerdictRecord } from '../model/record.ts';
+import type { EventName, VerdictRecord } from '../model/record.ts';
 
 /** What the old filter's exit status told qmail-smtpd (qmail-queue.md 3 and 4). */
 export type OldAnswer = 'passed' | 'refused' | 'own-text' | 'temporary' | 'crashed';
@@ -64,6 +64,13 @@ const AGREES: Readonly<Record<OurAnswer, readonly OldAnswer[]>> = {
   deferred: ['temporary', 'crashed', 'own-text'],
 };
 
+/** Events that end with a 250. */
+const TAKEN: ReadonlyMap<EventName, OurAnswer> = new Map([
+  ['message-accepted', 'passed'],
+  ['message-held', 'held'],
+  ['message-discarded', 'discarded'],
+]);
+
 /**
  * The class of what postern-queue told of the old filter's end, `exit N` or `signal N`: 0 passed, 11 to 40 refused for
  * good, 82 and 88 refused with a text of its own (permanent or temporary: the text says so, and we do not see it), all
@@ -81,19 +88,9 @@ export function oldAnswer(told: string): OldAnswer | null {
 
 /** What the record says that we would have done; null when it is about no message's end. */
 export function ourAnswer({ event, reply }: Pick<VerdictRecord, 'event' | 'reply'>): OurAnswer | null {
-  switch (event) {
-    case 'message-accepted':
-      return 'passed';
-    case 'message-held':
-      return 'held';
-    case 'message-discarded':
-      return 'discarded';
-    case 'message-refused':
-    case 'recipient-refused':
-      return reply.startsWith('5') ? 'refused' : 'deferred';
-    default:
-      return null;
-  }
+  const refused = event === 'message-refused' || event === 'recipient-refused';
+  if (refused) return reply.startsWith('5') ? 'refused' : 'deferred';
+  return TAKEN.get(event) ?? null;
 }
 
 /**

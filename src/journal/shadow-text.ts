@@ -30,15 +30,21 @@ const NONE: string[] = [
   'or whatever filter is in place: that decides as ever, and Postern looks on.',
 ];
 
+/** For each group a row, and below it the events to look at. */
 function disagreements({ groups }: ShadowReport): string[] {
-  const head = ['count', 'cause', 'what it means', 'event ids'];
-  const rows = groups.map(({ count, cause, meaning, ids }) => [
-    `${count}`,
-    printable(cause),
-    meaning,
-    ids.map(printable).join(' '),
+  const rows = groups.map(({ count, cause, meaning }) => [`${count}`, printable(cause), meaning]);
+  const [head = '', ...lines] = table([['count', 'cause', 'what it means'], ...rows]);
+  const each = lines.flatMap((line, i) => [
+    line,
+    `       ${(groups[i]?.ids ?? []).map(printable).join(' ')}`,
   ]);
-  return ['', ...table([head, ...rows]), '', 'postern explain ID shows one in full.'];
+  return [
+    '',
+    head,
+    ...each,
+    '',
+    'Below each: ids of its newest events. postern explain ID shows one in full.',
+  ];
 }
 
 /** Rounded down, so that all but all is never 100.0. */
