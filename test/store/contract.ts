@@ -119,6 +119,39 @@ export function journalContract(driver: string, open: () => Promise<JournalStore
         assert.deepEqual(ids(await store.byAddress('@example.com', 2)), ['s1.1', 's1.2']);
       }));
 
+    it('reads the records of shadow mode, the oldest first, whatever lies between them', () =>
+      withStore(async store => {
+        const all = Array.from({ length: 1203 }, (_, n) => {
+          const record = sampleRecord({ id: `s1.${n}`, time: 10 + Math.floor(n / 7) });
+          return n % 2 === 0 ? { ...record, shadow: 'exit 0' } : record;
+        });
+        const told = sampleRecord({
+          id: 's2.1',
+          sender: '"shadow":',
+          reply: '","shadow":"exit 1"',
+          time: 11,
+        });
+        const odd = { ...sampleRecord({ id: 's2.2', time: 11 }), shadow: 7 as unknown as string };
+        await store.append([...all.toReversed(), told, odd]);
+        const read = async (from: number) => {
+          const found: VerdictRecord[] = [];
+          for await (const record of store.shadowRecords(from)) found.push(record);
+          return found;
+        };
+        const shadowed = all.filter(record => 'shadow' in record);
+        const found = await read(0);
+        assert.deepEqual(ids(found).toSorted(), ids(shadowed).toSorted());
+        assert.deepEqual(
+          found.map(record => record.time),
+          shadowed.map(record => record.time),
+        );
+        assert.deepEqual(found[0]?.shadow, 'exit 0');
+        const later = shadowed.filter(record => record.time >= 100);
+        assert.deepEqual(ids(await read(100)).toSorted(), ids(later).toSorted());
+        assert.deepEqual(ids(await read(99.5)).toSorted(), ids(await read(99)).toSorted());
+        assert.deepEqual(await read(10_000), []);
+      }));
+
     it('purges what is older, the oldest first, so many at a time', () =>
       withStore(async store => {
         await store.append([3, 1, 2, 9].map(time => sampleRecord({ id: `s1.${time}`, time })));
