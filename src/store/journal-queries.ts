@@ -91,12 +91,12 @@ export function journalQueries(db: Kysely<JournalTables>) {
     ),
     recent: compileQuery({ limit: 0 }, ({ limit }) => newestRecords.limit(limit)),
     // No index: shadow mode is for some weeks, and a column of its own would cost something for ever.
-    shadowPage: compileQuery({ time: 0, seq: 0, mark: '', limit: 0 }, ({ time, seq, mark, limit }) =>
+    shadowPage: compileQuery({ time: 0, seq: 0, limit: 0 }, ({ time, seq, limit }) =>
       db
         .selectFrom('events')
         .select(['time', 'seq', 'record'])
         .where(sql<boolean>`(time, seq) > (${time}, ${seq})`)
-        .where('record', 'like', mark)
+        .where(sql<boolean>`record ->> 'shadow' is not null`)
         .orderBy('time')
         .orderBy('seq')
         .limit(limit),

@@ -13,9 +13,6 @@ import { prepare } from './statement.ts';
 /** Sorts after every text that could follow a session's id. */
 const LAST_CHAR = '\u{10FFFF}';
 
-/** Nothing but a key of the record looks like this: quotes inside of texts are escaped. */
-const SHADOW_MARK = '%"shadow":%';
-
 /** Records of shadow mode that are read at a time. */
 const SHADOW_PAGE = 500;
 
@@ -92,7 +89,7 @@ class SqliteJournal implements JournalStore {
   async *shadowRecords(fromMs: number): AsyncIterable<VerdictRecord> {
     let last = { time: Math.floor(fromMs), seq: -1 };
     for (;;) {
-      const place = { ...last, mark: SHADOW_MARK, limit: SHADOW_PAGE };
+      const place = { time: last.time, seq: last.seq, limit: SHADOW_PAGE };
       const rows = this.#connection.guarded(() => this.#statements.shadowPage.all(place));
       for (const record of this.#records(() => rows)) if (typeof record.shadow === 'string') yield record;
       const end = rows.at(-1);
