@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { envelope, startQueueRig, withAttachment } from '../support/qmail-host.ts';
+
+/** Would be held, were it committed. */
+const MESSAGE = withAttachment('report.doc');
+const WHOLE = envelope('a@example.net', 'b@example.com', 'c@example.com');
+const HOLDING = { ssattach: '.doc\n', actions: 'ATTACH:quarantine\n' };
+
+const CUT: Readonly<Record<string, { readonly envelope: string; readonly code: number }>> = {
+  'no envelope at all': { envelope: '', code: 54 },
+  'a sender only': { envelope: 'Fa@example.net\0', code: 54 },
+  'half a recipient': { envelope: 'Fa@example.net\0Tb@exam', code: 54 },
+  'all but the final NUL': { envelope: WHOLE.slice(0, -1), code: 54 },
+  'no F': { envelope: WHOLE.slice(1), code: 91 },
+  'no T': { envelope: WHOLE.replace('\0T', '\0X'), code: 91 },
+  'bytes behind the end': { envelope: `${WHOLE}T`, code: 91 },
+};
+
+test('without the commit mark nothing is left but a record', async () => {
+  // An envelope that is none is logged loudly.
+  await using rig = await startQueueRig(HOLDING, { troubleExpected: true });
+  const records = () => rig.gateway.log('message-abandoned').length;
+  for (const [name, { envelope, code }] of Object.entries(CUT)) {
+    const before = records();
+    const outcome = await rig.bring({ message: MESSAGE, envelope, channels: ['w:6'] });
+    assert.deepEqual([outcome.code, outcome.texts[6], outcome.runs], [code, '', 0], name);
+    await rig.gateway.program.until(`a record of ${name}`, () => records() === before + 1);
+  }
+  const open = { POSTERN_FAIL: 'open', QMAILQUEUE_NEXT: rig.programs.next };
+  const outcome = await rig.bring({ message: MESSAGE, envelope: WHOLE.slice(0, -1), env: open });
+  assert.deepEqual([outcome.code, outcome.runs], [54, 0], 'whatever POSTERN_FAIL says');
+
+  const all = Object.keys(CUT).length + 1;
+  await rig.gateway.program.until('the last record', () => records() === all);
+  for (const { id } of rig.gateway.log('message-abandoned')) {
+    const record = await rig.gateway.record(String(id));
+    assert.deepEqual([record.event, record.client?.ip], ['message-abandoned', '192.0.2.7']);
+    assert.match(record.findings[0]?.detail ?? '', /^before the end of the (?:message|envelope)$/);
+  }
+  assert.deepEqual(await rig.gateway.quarantine(), []);
+  assert.deepEqual(
+    rig.gateway.log().filter(line => /^message-(?!abandoned)/.test(line.event)),
+    [],
+  );
+  assert.equal((await rig.bring({ message: MESSAGE, envelope: WHOLE })).code, 0);
+  assert.equal((await rig.gateway.quarantine()).length, 1, 'and the next one counts');
+});

@@ -1,0 +1,192 @@
+import { rmSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deliver } from '../native/rig.ts';
+import type { Delivery, Outcome } from '../native/rig.ts';
+import { builtFolder } from '../native/build.ts';
+import type { Programs } from '../native/build.ts';
+import { startGateway } from './gateway.ts';
+import type { ControlFiles, GatewayOptions, RunningGateway } from './gateway.ts';
+import { run, start } from './processes.ts';
+import type { Program } from './processes.ts';
+import type { QmailPrograms } from './qmail-programs.ts';
+
+/** Control files that put a gateway behind qmail: no SMTP, and the socket `queue.sock` in its state folder. */
+export const BEHIND_QMAIL: ControlFiles = {
+  listen: 'none\n',
+  rcpthosts: null,
+  smtproutes: null,
+  queuesocket: 'queue.sock\n',
+};
+
+/** Where a gateway with `BEHIND_QMAIL` is asked. */
+export function queueSocket(gateway: Pick<RunningGateway, 'state'>): string {
+  return join(gateway.state, 'queue.sock');
+}
+
+/** A gateway behind qmail whose next program is test/native/next.c; what it is brought comes from test/native/caller.c. */
+export interface QueueRig extends AsyncDisposable {
+  readonly gateway: RunningGateway;
+  readonly programs: Programs;
+  readonly folder: string;
+  readonly socket: string;
+  /** Brings one message, by default as qmail-smtpd does for the client 192.0.2.7. */
+  bring(delivery?: Delivery): Promise<Outcome>;
+}
+
+/** What tcpserver says of a client. */
+export const CLIENT: Readonly<Record<string, string>> = {
+  PROTO: 'TCP',
+  TCPREMOTEIP: '192.0.2.7',
+  TCPREMOTEPORT: '4321',
+  TCPREMOTEHOST: 'mail.client.example',
+  TCPLOCALIP: '192.0.2.1',
+  TCPLOCALPORT: '25',
+  TCPLOCALHOST: 'mx.example.com',
+};
+
+/** The field that qmail-smtpd writes on top, for that client. */
+export const RECEIVED =
+  'Received: from mail.client.example (HELO client.example) (192.0.2.7)\n  by mx.example.com with ESMTP; 21 Nov 2026 10:00:00 -0000\n';
+
+/** Starts it; `files` on top of `BEHIND_QMAIL`. */
+export async function startQueueRig(
+  files: ControlFiles = {},
+  options: GatewayOptions = {},
+): Promise<QueueRig> {
+  const { path: folder, programs } = await (compiled ??= compileOnce());
+  const qmailqueue = `${programs.next}\n`;
+  const gateway = await startGateway({ ...BEHIND_QMAIL, qmailqueue, ...files }, options);
+  const socket = queueSocket(gateway);
+  return {
+    gateway,
+    programs,
+    folder,
+    socket,
+    bring: ({ env, ...delivery } = {}) =>
+      deliver(programs, folder, socket, { ...delivery, env: { ...CLIENT, ...env } }),
+    [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+  };
+}
+
+let compiled: ReturnType<typeof compileOnce> | null = null;
+
+/** The programs, for all tests of a file; removed at its end. */
+async function compileOnce(): Promise<{ readonly path: string; readonly programs: Programs }> {
+  const built = await builtFolder();
+  process.once('exit', () => rmSync(built.path, { recursive: true, force: true }));
+  return built;
+}
+
+/** An envelope as callers write it; byte strings. */
+export function envelope(sender: string, ...recipients: readonly string[]): string {
+  return `F${sender}\0${recipients.map(one => `T${one}\0`).join('')}\0`;
+}
+
+/** A message with one attachment of this name, LF lines, behind what qmail-smtpd writes on top. */
+export function withAttachment(name: string): string {
+  return [
+    `${RECEIVED}From: a@example.net`,
+    'Date: Sat, 21 Nov 2026 10:00:00 +0000',
+    'Subject: a file',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed; boundary="=b"',
+    '',
+    '--=b',
+    'Content-Type: text/plain',
+    '',
+    'hello',
+    '--=b',
+    `Content-Type: application/octet-stream; name="${name}"`,
+    'Content-Transfer-Encoding: base64',
+    '',
+    'aGVsbG8gd29ybGQ=',
+    '--=b--',
+    '',
+  ].join('\n');
+}
+
+/** What a stub queue holds of one message. */
+export interface Queued {
+  readonly message: Buffer;
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** Environment and open descriptors of the queue program; empty unless they were asked for. */
+  readonly facts: readonly string[];
+}
+
+/** The folder of test/support/stub-queue.c. */
+export class StubQueue {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes one; `facts`: environments are kept, too. */
+  static async make(folder: string, facts = false): Promise<StubQueue> {
+    for (const name of ['pid', 'mess', 'intd', 'todo', ...(facts ? ['facts'] : [])])
+      await mkdir(join(folder, name), { recursive: true });
+    return new StubQueue(folder);
+  }
+
+  /** Every message that was queued. */
+  async messages(): Promise<Queued[]> {
+    const numbers = await readdir(join(this.folder, 'todo'));
+    const queued: Queued[] = [];
+    for (const number of numbers) {
+      const read = (name: string) => readFile(join(this.folder, name, number));
+      const [message, envelope, facts] = await Promise.all([
+        read('mess'),
+        read('todo'),
+        read('facts').catch(() => Buffer.alloc(0)),
+      ]);
+      const [sender = '', ...recipients] = envelope.toString('latin1').split('\0').slice(0, -2);
+      queued.push({
+        message,
+        sender: sender.slice(1),
+        recipients: recipients.map(one => one.slice(1)),
+        facts: facts.toString('latin1').split('\n').slice(0, -1),
+      });
+    }
+    return queued;
+  }
+}
+
+export interface SmtpdOptions {
+  readonly programs: QmailPrograms;
+  /** Where qmail is at home; relative paths of queue programs begin there. */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The descriptor on which qmail-smtpd listens for a text; null: it is qmail without the patch. */
+  readonly channel: 4 | 6 | null;
+  /** Lines of tcp.smtp. */
+  readonly rules?: string;
+  /** Bytes of memory that softlimit(8) leaves to qmail-smtpd and all below it. */
+  readonly memory?: number;
+}
+
+/** qmail-smtpd under the real tcpserver, softlimit and tcprules. */
+export interface Smtpd extends AsyncDisposable {
+  readonly program: Program;
+  readonly port: number;
+}
+
+/** Starts it on a free loopback port. */
+export async function startSmtpd(options: SmtpdOptions): Promise<Smtpd> {
+  const { programs, home, env, channel, rules = ':allow\n', memory = 1_000_000 } = options;
+  const cdb = join(home, 'tcp.smtp.cdb');
+  await writeFile(join(home, 'tcp.smtp'), rules, 'latin1');
+  const made = await run('tcprules', [cdb, join(home, 'tcp.smtp.tmp')], { input: rules });
+  if (made.code !== 0) throw new Error(made.stderr.toString());
+  const program = await start(
+    'tcpserver',
+    [
+      ...['-1', '-H', '-R', '-l', 'mx.example.com', '-c', '100', '-b', '100', '-x', cdb, '127.0.0.1', '0'],
+      ...['softlimit', '-m', `${memory}`, programs.smtpd, home, ...(channel === null ? [] : [`${channel}`])],
+    ],
+    { env: { QMAILQUEUE: programs.client, ...env } },
+  );
+  const [, port] = await program.output(/^(\d+)\n/);
+  return { program, port: Number(port), [Symbol.asyncDispose]: () => program[Symbol.asyncDispose]() };
+}
