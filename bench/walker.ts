@@ -4,22 +4,13 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Splitter } from '@zone-eu/mailsplit';
+import { BUILT_IN } from '../src/control/settings.ts';
 import { BodyHash } from '../src/mail/body-hash.ts';
 import { readMime } from '../src/mail/mime/read-mime.ts';
 import type { Message } from '../src/model/message.ts';
-import type { MimeLimits } from '../src/model/mime.ts';
+import { mimeLimits } from '../src/pipeline/mime-limits.ts';
 
-const LIMITS: MimeLimits = {
-  depth: 64,
-  parts: 2000,
-  headerBytes: 256 * 1024,
-  headerFields: 2000,
-  archiveDepth: 8,
-  archiveEntries: 5000,
-  archiveBytes: 200 * 1024 * 1024,
-  archiveRatio: 200,
-  spoolFolder: '/tmp',
-};
+const LIMITS = mimeLimits(BUILT_IN, '/tmp');
 
 /** As a message comes out of its spool file. */
 const CHUNK = 256 * 1024;

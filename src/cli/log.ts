@@ -2,11 +2,12 @@ import pino from 'pino';
 import type { SettingValues } from '../control/settings.ts';
 import type { VerdictRecord } from '../model/record.ts';
 import { LineWriter } from './line-writer.ts';
+import { classicLines } from '../journal/classic-lines.ts';
 import { plainLine, recordFields } from '../journal/log-line.ts';
 
 /** The program's log, on descriptor 2: unstamped lines in the plain form, since multilog stamps them. */
 export interface Log {
-  /** One line that tells the whole story of an event. */
+  /** One line that tells the whole story of an event; or what an old filter would write, where `logformat` names one. */
   record(record: VerdictRecord): void;
   info(event: string, fields: Readonly<Record<string, string | number>>): void;
   warn(event: string, fields: Readonly<Record<string, string | number>>): void;
@@ -40,7 +41,13 @@ export function createLog(first: LogSettings): Log {
   };
 
   return {
-    record: record => write('info', record.event, recordFields(record)),
+    record(record) {
+      const { logformat } = settings;
+      const ofOldFilter = logformat === 'simscan' || logformat === 'qmail-scanner';
+      const old = ofOldFilter ? classicLines(logformat, record) : [];
+      if (old.length === 0) write('info', record.event, recordFields(record));
+      else if (json.isLevelEnabled('info')) for (const line of old) lines.write(line);
+    },
     info: (event, fields) => write('info', event, fields),
     warn: (event, fields) => write('warn', event, fields),
     problem(sessionId, error) {

@@ -1,31 +1,24 @@
 import { tmpdir } from 'node:os';
+import { BUILT_IN } from '../control/settings.ts';
 import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message } from '../model/message.ts';
-import type { FileName, MimeFacts, MimeLimits } from '../model/mime.ts';
+import type { FileName, MimeFacts } from '../model/mime.ts';
+import { mimeLimits } from '../pipeline/mime-limits.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The shipped settings of the same names; a probe reads no control directory. */
-const LIMITS: MimeLimits = {
-  depth: 64,
-  parts: 2000,
-  headerBytes: 256 * 1024,
-  headerFields: 2000,
-  archiveDepth: 8,
-  archiveEntries: 5000,
-  archiveBytes: 200 * 1024 * 1024,
-  archiveRatio: 200,
-  spoolFolder: tmpdir(),
-};
-
 /**
- * The op `parse` of `postern probe`: the leaves of `message` (raw bytes in base64), those of attached messages too,
+ * The op `parse` of `postern probe`, within the built-in limits (a probe reads no control directory): the leaves of `message` (raw bytes in base64), those of attached messages too,
  * attached messages with a name, and the files inside leaves; each `{filename, type, sha256, size}`, `filename` the
  * name that most readers show, null when there is none. Also `anomalies`: the rules that apply.
  */
 export async function parse({ message }: Json): Promise<Json> {
   if (typeof message !== 'string') return { error: 'message is missing' };
-  const facts = await readMime(inMemory(Buffer.from(message, 'base64')), LIMITS, AbortSignal.timeout(60_000));
+  const facts = await readMime(
+    inMemory(Buffer.from(message, 'base64')),
+    mimeLimits(BUILT_IN, tmpdir()),
+    AbortSignal.timeout(60_000),
+  );
   return { parts: partsOf(facts), anomalies: [...new Set(facts.anomalies.map(one => one.rule))] };
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { PlaceOptions } from './places.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
+import type { JsonOptions, ListOptions, ReleaseOptions, ShowOptions } from './quarantine-options.ts';
 
 /** The commands of `postern quarantine`, put below `parent`. What a command needs is loaded when it runs. */
 export function quarantineCommands(parent: Command, withPlaces: (command: Command) => Command): void {
@@ -72,22 +73,4 @@ export function quarantineCommands(parent: Command, withPlaces: (command: Comman
       process.exitCode = await quarantineRebuild(options, console.log);
     },
   );
-}
-
-export interface JsonOptions {
-  readonly json: boolean;
-}
-
-export interface ListOptions extends JsonOptions {
-  readonly limit: string;
-  readonly after?: string;
-}
-
-export interface ShowOptions extends JsonOptions {
-  readonly raw: boolean;
-}
-
-export interface ReleaseOptions extends JsonOptions {
-  readonly to?: string;
-  readonly again: boolean;
 }

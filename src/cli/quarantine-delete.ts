@@ -4,7 +4,7 @@ import { deletionRecord } from '../quarantine/release.ts';
 import type { PlaceOptions } from './places.ts';
 import { Progress } from './progress.ts';
 import { chosenCopies } from './quarantine-choice.ts';
-import type { JsonOptions } from './quarantine-commands.ts';
+import type { JsonOptions } from './quarantine-options.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
 import { EXIT, withQuarantine } from './quarantine-open.ts';
 import { note, reason } from './quarantine-release.ts';

@@ -4,7 +4,7 @@ import { table } from '../journal/table.ts';
 import { HELD_STATES, isHeldState } from '../model/held-state.ts';
 import type { HeldPlace, HeldRow } from '../store/quarantine-index.ts';
 import type { PlaceOptions } from './places.ts';
-import type { ListOptions } from './quarantine-commands.ts';
+import type { ListOptions } from './quarantine-options.ts';
 import { filterOf, UsageError } from './quarantine-filter.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
 import { EXIT, withQuarantine } from './quarantine-open.ts';

@@ -11,7 +11,7 @@ import { openSqliteJournal } from '../store/sqlite/journal.ts';
 import type { PlaceOptions } from './places.ts';
 import { Progress } from './progress.ts';
 import { chosenCopies } from './quarantine-choice.ts';
-import type { ReleaseOptions } from './quarantine-commands.ts';
+import type { ReleaseOptions } from './quarantine-options.ts';
 import { addressOf } from './quarantine-filter.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
 import { EXIT, withQuarantine } from './quarantine-open.ts';

@@ -4,7 +4,7 @@ import { table } from '../journal/table.ts';
 import { HeldFiles } from '../quarantine/files.ts';
 import type { HeldFile } from '../quarantine/held-file.ts';
 import type { PlaceOptions } from './places.ts';
-import type { ShowOptions } from './quarantine-commands.ts';
+import type { ShowOptions } from './quarantine-options.ts';
 import { EXIT, withConfiguration } from './quarantine-open.ts';
 import { quarantineFolder } from './places.ts';
 

@@ -654,10 +654,10 @@ export const SETTINGS = {
     'Free space on the disks of quarantine and spool files below which DATA is answered with 452; 0: no limit.',
   ),
   logformat: file(
-    oneOf('json', 'plain'),
+    oneOf('json', 'plain', 'simscan', 'qmail-scanner'),
     'json',
     'log',
-    'JSON lines, or plain `key=value` lines for multilog.',
+    'JSON lines; plain `key=value` lines for multilog; or plain lines with those of simscan or qmail-scanner in place of ours where it would write one about a message, for programs that read its log.',
   ),
   loglevel: file(oneOf('error', 'warn', 'info', 'debug'), 'info', 'log', 'Least level that is written.'),
   draintime: file(int('seconds', 1, 3600), 30, 'serve', 'How long open sessions may go on after SIGTERM.'),
@@ -683,6 +683,11 @@ export type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTI
 export type AnySetting = Setting<unknown>;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** The values of a site that sets nothing, without the shipped files either. */
+export const BUILT_IN = Object.fromEntries(
+  SETTING_NAMES.map(name => [name, SETTINGS[name].builtIn]),
+) as unknown as SettingValues;
 
 /** The row of `name`, when there is one. */
 export function settingNamed(name: string): AnySetting | null {

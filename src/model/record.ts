@@ -69,6 +69,8 @@ export interface VerdictRecord {
   readonly sender?: string | null;
   readonly recipients: readonly RecordedRecipient[];
   readonly messageId: string | null;
+  /** The beginning of the Subject field as it stands, unfolded; null: there is none; undefined: no message yet. */
+  readonly subject?: string | null;
   readonly size: number | null;
   /** CRC-32 of the message's bytes, eight hex digits. */
   readonly crc32: string | null;

@@ -18,6 +18,7 @@ export interface EventFacts {
   readonly sender?: string | null;
   readonly recipients?: readonly RecordedRecipient[];
   readonly messageId?: string | null;
+  readonly subject?: string | null;
   readonly size?: number | null;
   readonly crc32?: string | null;
   readonly settings: Effective;
@@ -45,6 +46,7 @@ export function verdictRecord(
     ...(event.sender === undefined ? {} : { sender: event.sender }),
     recipients: event.recipients ?? [],
     messageId: event.messageId ?? null,
+    ...(event.subject === undefined ? {} : { subject: event.subject }),
     size: event.size ?? null,
     crc32: event.crc32 ?? null,
     findings: event.findings,

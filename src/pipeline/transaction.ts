@@ -11,7 +11,6 @@ import type { HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
 import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
-import type { MimeLimits } from '../model/mime.ts';
 import { TIERS } from '../model/plugin.ts';
 import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
@@ -26,6 +25,7 @@ import { meantRecipient } from './recipients.ts';
 import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
 import { GroupFindings, groupsOf, joined, refusalOfAll, strictestForAll } from './groups.ts';
+import { mimeLimits } from './mime-limits.ts';
 import type { Outcome } from './outcome.ts';
 import {
   HOP_REFUSED_RULE,
@@ -40,10 +40,14 @@ import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
 import { StageFindings } from './stage-findings.ts';
 
+/** Bytes of the Subject that a record has: enough to know the mail by. */
+const MAX_SUBJECT = 200;
+
 /** A message, and what is known of it before any check. */
 interface MessageAbout {
   readonly message: Message;
   readonly messageId: string | null;
+  readonly subject: string | null;
 }
 
 /** What a transaction needs of the session that it belongs to. */
@@ -172,7 +176,7 @@ export class Transaction {
   async message(received: Message): Promise<Answer> {
     const { headerfields, datatime } = this.#conversation.settings.values;
     const header = headerFields(received.header, headerfields);
-    const about = { message: received, messageId: messageIdOf(header) };
+    const about = aboutMessage(received, header);
     const outcome = await within(datatime, this.#settled(received, header)).catch((error: unknown) => {
       this.findings.add([faultFinding('message', error)]);
       return refusedForAll(REPLIES.broken, FAULT_RULE, this.#atRcpt());
@@ -188,13 +192,13 @@ export class Transaction {
     const forged = forgedTrustHeaders(header, settings.values.me);
     if (forged.length > 0 && this.handsBack) this.findings.add([forgedFinding(forged.length)]);
     const message = forged.length > 0 && !this.handsBack ? await withoutCuts(received, forged) : received;
-    const mime = once(() => readMime(message, this.#mimeLimits(), signal));
+    const limits = mimeLimits(settings.values, this.#conversation.gateway.parts.spoolFolder());
+    const mime = once(() => readMime(message, limits, signal));
     await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
     const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
     const verdicts = each?.(this.#verdicts()) ?? this.#verdicts();
     return (
-      refusedByVerdicts(verdicts, this.#answersEach) ??
-      this.#deliver({ message, messageId: messageIdOf(header) }, verdicts)
+      refusedByVerdicts(verdicts, this.#answersEach) ?? this.#deliver(aboutMessage(message, header), verdicts)
     );
   }
 
@@ -213,21 +217,6 @@ export class Transaction {
     if (settings.values.recipients !== 'last') return;
     const effective = configuration.forMessage(settings, this.facts.sender, this.#recipients());
     for (const [i, accepted] of this.#accepted.entries()) this.#accepted[i] = { ...accepted, effective };
-  }
-
-  #mimeLimits(): MimeLimits {
-    const { values } = this.#conversation.settings;
-    return {
-      depth: values.mimedepth,
-      parts: values.mimeparts,
-      headerBytes: values.headerbytes,
-      headerFields: values.headerfields,
-      archiveDepth: values.archivedepth,
-      archiveEntries: values.archiveentries,
-      archiveBytes: values.archivebytes,
-      archiveRatio: values.archiveratio,
-      spoolFolder: this.#conversation.gateway.parts.spoolFolder(),
-    };
   }
 
   /** Ends the transaction; no hop delivers anything after this. */
@@ -438,6 +427,7 @@ export class Transaction {
         recordedRecipient(r, verdicts[i] ?? r.verdict, outcomes[i] ?? 'accepted', answers?.[i] ?? r.answer),
       ),
       messageId: about?.messageId ?? null,
+      ...(about === null ? {} : { subject: about.subject }),
       size: about?.message.size ?? null,
       crc32: about ? about.message.crc32.toString(16).padStart(8, '0') : null,
       settings: this.#conversation.settings,
@@ -485,9 +475,12 @@ function heldRecipient(
   };
 }
 
-function messageIdOf(header: HeaderFields): string | null {
-  const field = firstField(header, 'message-id');
-  return field === null ? null : fieldValue(header, field, 998);
+function aboutMessage(message: Message, header: HeaderFields): MessageAbout {
+  const first = (name: string, limit: number) => {
+    const field = firstField(header, name);
+    return field === null ? null : fieldValue(header, field, limit);
+  };
+  return { message, messageId: first('message-id', 998), subject: first('subject', MAX_SUBJECT) };
 }
 
 /** What `work` gives, or `late` when it takes longer than that; the work itself goes on, and is aborted by the caller. */

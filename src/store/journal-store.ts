@@ -29,7 +29,7 @@ export interface JournalStore {
   recent(limit: number): Promise<VerdictRecord[]>;
   /**
    * Every record of shadow mode (those with `shadow`) since `fromMs` (epoch milliseconds), the oldest first, a page at a
-   * time. Looks at all records since then: seconds for a million.
+   * time. Looks at all records since then, some 20 seconds for a million of them.
    */
   shadowRecords(fromMs: number): AsyncIterable<VerdictRecord>;
   /** When the oldest record was written, milliseconds since the epoch; null when there are none. */

@@ -1,4 +1,4 @@
-import type { DecodedSink, Decoder } from './transfer-decoders.ts';
+import type { DecodedSink, Decoder } from './decoder.ts';
 
 const LF = 10;
 const CR = 13;

@@ -5,7 +5,8 @@ import { fileType, magicAnomaly } from './file-type.ts';
 import type { PartNode } from './part-node.ts';
 import type { Reading } from './reading.ts';
 import { openDecoder } from './transfer-decoders.ts';
-import type { Coding, Decoder } from './transfer-decoders.ts';
+import type { Decoder } from './decoder.ts';
+import type { Coding } from './transfer-decoders.ts';
 
 /** Takes the bytes of a body as they stand, in order; they are overwritten after the call. */
 export interface BodySink {

@@ -1,7 +1,8 @@
 import type { Anomaly, AnomalyName, MimeLimits } from '../../model/mime.ts';
 import type { Consumed, FileHead, OpenConsumer, PartConsumer } from './consumer.ts';
 import type { PartNode } from './part-node.ts';
-import type { Coding, Decoder } from './transfer-decoders.ts';
+import type { Decoder } from './decoder.ts';
+import type { Coding } from './transfer-decoders.ts';
 
 /** Large enough for speed, small enough for caches. */
 export const BLOCK = 16 * 1024;

@@ -1,18 +1,6 @@
 import { Base64Decoder } from './base64-decoder.ts';
+import type { DecodedSink, Decoder } from './decoder.ts';
 import { QuotedPrintableDecoder } from './quoted-printable-decoder.ts';
-
-/** Takes decoded bytes, in order; they are overwritten after the call. */
-export type DecodedSink = (bytes: Buffer) => void;
-
-/** Undoes a Content-Transfer-Encoding while the bytes stream by. */
-export interface Decoder {
-  write(bytes: Buffer): void;
-  end(): void;
-  /** The input was not well formed. */
-  readonly invalid: boolean;
-  /** Base64: there was more after padding. */
-  readonly afterPadding: boolean;
-}
 
 /** Encodings that change bytes. What is not one of these is read as it stands. */
 export type Coding = 'none' | 'base64' | 'quoted-printable';

@@ -10,7 +10,8 @@ import type { BodySink } from './part-leaf.ts';
 import { PartNode } from './part-node.ts';
 import type { Reading } from './reading.ts';
 import { openDecoder } from './transfer-decoders.ts';
-import type { Coding, Decoder } from './transfer-decoders.ts';
+import type { Decoder } from './decoder.ts';
+import type { Coding } from './transfer-decoders.ts';
 
 const CR = 13;
 const LF = 10;

@@ -1,23 +1,13 @@
 import type { TestContext } from 'node:test';
+import { BUILT_IN } from '../../../src/control/settings.ts';
 import { archiveConsumer } from '../../../src/mail/archive/archive-consumer.ts';
 import { ArchiveBudget } from '../../../src/mail/archive/budget.ts';
 import { fileType } from '../../../src/mail/mime/file-type.ts';
 import type { Consumed } from '../../../src/mail/mime/consumer.ts';
 import type { FileName, MimeLimits } from '../../../src/model/mime.ts';
+import { mimeLimits } from '../../../src/pipeline/mime-limits.ts';
 import { temporaryFolder } from '../../support/processes.ts';
 
-const MiB = 1024 * 1024;
-
-const LIMITS: Omit<MimeLimits, 'spoolFolder'> = {
-  depth: 64,
-  parts: 2000,
-  headerBytes: 256 * 1024,
-  headerFields: 2000,
-  archiveDepth: 8,
-  archiveEntries: 5000,
-  archiveBytes: 200 * MiB,
-  archiveRatio: 200,
-};
 
 /** How an archive is handed over. */
 export interface Handing {
@@ -33,7 +23,7 @@ export interface Handing {
 export async function consumed(bytes: Buffer, handing: Handing = {}): Promise<Consumed | null> {
   const { name = 'a.zip', piece = Math.max(1, bytes.length), spoolFolder = '/nonexistent' } = handing;
   const names: FileName[] = name === '' ? [] : [{ text: name, raw: name, source: 'filename' }];
-  const budget = new ArchiveBudget({ ...LIMITS, spoolFolder, ...handing.limits });
+  const budget = new ArchiveBudget({ ...mimeLimits(BUILT_IN, spoolFolder), ...handing.limits });
   const leading = bytes.subarray(0, 512);
   const consumer = archiveConsumer({ names, leading, magic: fileType(leading) }, [], budget, spoolFolder);
   if (consumer === null) return null;

@@ -1,19 +1,11 @@
 import { tmpdir } from 'node:os';
+import { BUILT_IN } from '../../../src/control/settings.ts';
 import { readMime } from '../../../src/mail/mime/read-mime.ts';
 import type { Message } from '../../../src/model/message.ts';
 import type { MimeFacts, MimeLimits } from '../../../src/model/mime.ts';
+import { mimeLimits } from '../../../src/pipeline/mime-limits.ts';
 
-export const LIMITS: MimeLimits = {
-  depth: 64,
-  parts: 2000,
-  headerBytes: 256 * 1024,
-  headerFields: 2000,
-  archiveDepth: 8,
-  archiveEntries: 5000,
-  archiveBytes: 200 * 1024 * 1024,
-  archiveRatio: 200,
-  spoolFolder: tmpdir(),
-};
+export const LIMITS = mimeLimits(BUILT_IN, tmpdir());
 
 /** A message in memory, in these pieces. */
 export function messageOf(pieces: readonly Buffer[]): Message {
