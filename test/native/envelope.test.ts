@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { waitFor } from '../support/processes.ts';
+import { ROOT, waitFor } from '../support/processes.ts';
 import { builtFolder } from './build.ts';
 import { deliver, ENVELOPE, MESSAGE } from './rig.ts';
 import type { Delivery, Outcome } from './rig.ts';
@@ -107,8 +108,6 @@ test('the daemon gets every frame in the order of the protocol', async () => {
 });
 
 test('every variable of the list can be as long as it may be', async () => {
-  const { readFileSync } = await import('node:fs');
-  const { ROOT } = await import('../support/processes.ts');
   const names = readFileSync(`${ROOT}/native/environment.h`, 'latin1').matchAll(/^ {2}"(\w+)",$/gm);
   const env = Object.fromEntries(Array.from(names, ([, name]) => [name ?? '', 'v'.repeat(9000)]));
   const { outcome, call } = await pass({ env });

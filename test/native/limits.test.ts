@@ -82,28 +82,17 @@ describe('a spool that cannot be written: 53', { concurrency: 4 }, () => {
     }
   });
 
-  test('a full disk, while the message or the answer is written', async () => {
-    const small = join(built.path, 'small');
-    mkdirSync(small);
-    // In a mount namespace of its own, so that nothing stays mounted whatever happens.
-    const client = [
-      programPath('unshare'),
-      '-m',
-      '/bin/sh',
-      '-c',
-      '/bin/mount -t tmpfs -o size=128k tmpfs "$POSTERN_SPOOL" && exec "$0"',
-      built.programs.client,
-    ];
-    const env = { POSTERN_SPOOL: small };
-    const large = await through(yes(built.programs.next, ENVELOPE), { client, message, env });
-    assert.deepEqual([large.outcome.code, large.outcome.runs], [53, 0]);
-    assert.match(large.outcome.stderr, /cannot write a spool file/);
+  test('the same limit, while the answer is written', async () => {
+    const limited = (bytes: number) => [programPath('prlimit'), `--fsize=${bytes}`, built.programs.client];
+    // The header block ends where the message begins, at 65536 bytes.
     const header = yes(built.programs.next, ENVELOPE, 'x'.repeat(60_000));
-    const half = { message: message.subarray(0, 100_000), client, env };
-    assert.equal((await through(header, half)).outcome.code, 53);
-    const recipients = yes(built.programs.next, `F\0${`T${'x'.repeat(99)}\0`.repeat(700)}\0`);
-    assert.equal((await through(recipients, half)).outcome.code, 53);
-    const fits = await through(yes(built.programs.next, ENVELOPE), { client, env });
+    const first = await through(header, { client: limited(50_000), message: '' });
+    assert.deepEqual([first.outcome.code, first.outcome.runs], [53, 0]);
+    assert.match(first.outcome.stderr, /cannot write a spool file/);
+    const recipients = yes(built.programs.next, `F\0${`T${'x'.repeat(99)}\0`.repeat(2000)}\0`);
+    const second = await through(recipients, { client: limited(100_000) });
+    assert.deepEqual([second.outcome.code, second.outcome.runs], [53, 0]);
+    const fits = await through(header, { client: limited(100_000) });
     assert.deepEqual([fits.outcome.code, fits.outcome.runs], [0, 1]);
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { envelope, startQueueRig, withAttachment } from '../support/qmail-host.ts';
+import { envelope, startQueueRig, withAttachment } from '../support/qmail-rig.ts';
 
 /** Would be held, were it committed. */
 const MESSAGE = withAttachment('report.doc');

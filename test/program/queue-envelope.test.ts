@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { envelope, RECEIVED, startQueueRig } from '../support/qmail-host.ts';
+import { envelope, RECEIVED, startQueueRig } from '../support/qmail-rig.ts';
 
 const LETTER = 'From: a@example.net\nDate: Sat, 21 Nov 2026 10:00:00 +0000\n\nhello\n';
 const MESSAGE = `${RECEIVED}${LETTER}`;

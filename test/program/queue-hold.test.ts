@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { envelope, startQueueRig, withAttachment } from '../support/qmail-host.ts';
-import type { QueueRig } from '../support/qmail-host.ts';
+import { envelope, startQueueRig, withAttachment } from '../support/qmail-rig.ts';
+import type { QueueRig } from '../support/qmail-rig.ts';
 
 const FILE = withAttachment('report.doc');
 const SENDER = 'a@example.net';
@@ -96,7 +96,7 @@ test('a full quarantine is a temporary failure, and nothing is passed', async ()
     // Files end at 512 kB: a message of more cannot be kept.
     { before: 'ulimit -f 500', troubleExpected: true },
   );
-  const large = FILE.replace('aGVsbG8gd29ybGQ=\n', `${'aGVsbG8g\n'.repeat(200_000)}`);
+  const large = FILE.replace('aGVsbG8gd29ybGQ=\n', 'aGVsbG8g\n'.repeat(200_000));
   const outcome = await rig.bring({
     message: large,
     envelope: envelope(SENDER, 'lax@example.com', 'strict@example.com'),

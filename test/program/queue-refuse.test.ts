@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Delivery } from '../native/rig.ts';
-import type { QueueRig } from '../support/qmail-host.ts';
-import { envelope, startQueueRig, withAttachment } from '../support/qmail-host.ts';
+import type { QueueRig } from '../support/qmail-rig.ts';
+import { envelope, startQueueRig, withAttachment } from '../support/qmail-rig.ts';
 
 /** What qmail-scanner's shipped list says of a program; the words and the status as the relay has them. */
 const TEXT =

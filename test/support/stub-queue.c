@@ -3,7 +3,7 @@
  * name, as qmail-queue does; then it exits 0. Below the folder $STUB_QUEUE, which has pid, mess, intd and todo:
  *
  *   mess/N    the message, byte for byte      todo/N    the envelope, from F to the final NUL
- *   facts/N   where such a folder is: the environment, one variable a line, and `fd M` for each open descriptor
+ *   facts/N   where such a folder is: `pid P`, `fd M` for each open descriptor, and the environment, one variable a line
  *
  * N is the inode of the message file, which makes it unique. There is no todo/N without a whole mess/N. The folder todo is
  * synced too, which is what qmail gets from synchronous directories. Exit codes: those of qmail-queue.
@@ -43,6 +43,7 @@ static void write_facts(const char *path) {
   closedir(all);
   to = fopen(path, "w");
   if (to == NULL) return; /* nobody wants them */
+  fprintf(to, "pid %ld\n", (long)getpid());
   for (int i = 0; i < count; i++) fprintf(to, "fd %d\n", descriptors[i]);
   for (char **each = environ; *each != NULL; each++) fprintf(to, "%s\n", *each);
   fclose(to);

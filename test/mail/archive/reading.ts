@@ -8,7 +8,6 @@ import type { FileName, MimeLimits } from '../../../src/model/mime.ts';
 import { mimeLimits } from '../../../src/pipeline/mime-limits.ts';
 import { temporaryFolder } from '../../support/processes.ts';
 
-
 /** How an archive is handed over. */
 export interface Handing {
   /** Of the part; empty for none. */
