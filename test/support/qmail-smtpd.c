@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 4096, RECIPIENTS = 1 << 18, TIMEOUT = 1200, MOST_HOPS = 100 };
+enum { BUFFER = 1024, LINE = 4096, RECIPIENTS = 1 << 18, TIMEOUT = 1200, MOST_HOPS = 100 };
 
 static const char *home;
 static int channel = -1; /* descriptor of the custom-error patch, or none */
@@ -60,6 +60,14 @@ static struct {
   FILE *to;
 } qq;
 
+/* As much is written at a time as qmail writes. */
+static FILE *qq_stream(int descriptor) {
+  static char buffer[BUFFER];
+  FILE *to = fdopen(descriptor, "w");
+  if (to == NULL || setvbuf(to, buffer, _IOFBF, sizeof buffer) != 0) _exit(1);
+  return to;
+}
+
 static int qq_open(void) {
   int message[2], envelope[2], text[2] = {-1, -1};
   const char *program = getenv("QMAILQUEUE");
@@ -87,8 +95,8 @@ static int qq_open(void) {
   qq.envelope = envelope[1];
   qq.text = text[0];
   qq.failed = 0;
-  qq.to = fdopen(qq.message, "w");
-  return qq.to == NULL ? -1 : 0;
+  qq.to = qq_stream(qq.message);
+  return 0;
 }
 
 static void qq_put(const void *bytes, size_t size) {
@@ -106,7 +114,7 @@ static void qq_fail(void) {
 /* The message is over, the envelope begins. After a failure nothing more is written to either. */
 static void qq_from(const char *sender) {
   if (fclose(qq.to) != 0) qq.failed = 1;
-  qq.to = fdopen(qq.envelope, "w");
+  qq.to = qq_stream(qq.envelope);
   qq_put("F", 1);
   qq_put(sender, strlen(sender) + 1);
 }
