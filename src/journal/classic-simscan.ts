@@ -1,4 +1,3 @@
-import type { RecordedFinding } from '../model/finding.ts';
 import type { VerdictRecord } from '../model/record.ts';
 import { callerNumber, cut, plain, settingOf } from './classic-fields.ts';
 
@@ -40,48 +39,35 @@ const FILE_RULES: ReadonlySet<string> = new Set(['ATTACH', 'ATTACH_ARCHIVED', 'Q
  * with the last whole one that fits into 1000 bytes.
  */
 export function simscanLine(record: VerdictRecord): string | null {
-  const found = classOf(record);
-  if (found === null) return null;
+  const ending = endingOf(record);
+  if (ending === null) return null;
   const seconds = (record.durationMs / 1000).toFixed(4);
   const ip = record.client?.ip ?? '(null)';
   const head =
-    `simscan:[${callerNumber(record)}]:${found.state}:${seconds}s:${field(found.name)}:` +
+    `simscan:[${callerNumber(record)}]:${ending.state}:${seconds}s:${field(ending.name)}:` +
     `${cut(plain(ip), MAX_FIELD)}:${address(record.sender ?? '')}:`;
   return `${withRecipients(head, record)}\n`;
 }
 
-/** State and name for the record's end; null when simscan knows no such end. */
-function classOf(record: VerdictRecord): { readonly state: string; readonly name: string } | null {
-  if (record.size === null) return null;
-  const subject = record.subject ?? '';
-  switch (record.event) {
-    case 'message-accepted': {
-      if (record.relayClient) return { state: 'RELAYCLIENT', name: '-' };
-      const tag = settingOf(record, 'tagscore');
-      const state = tag > 0 && record.score >= tag ? 'SPAM PASS' : 'CLEAN';
-      return { state: `${state} ${scores(record)}`, name: subject };
-    }
-    case 'message-refused':
-      if (!record.reply.startsWith('5')) return null;
-      return decided(record, { state: `SPAM REJECT ${scores(record)}`, name: subject });
-    case 'message-held':
-    case 'message-discarded':
-      return decided(record, { state: `SPAM DROPPED ${scores(record)}`, name: subject });
-    default:
-      return null;
-  }
+interface Ending {
+  readonly state: string;
+  readonly name: string;
 }
 
-/** For what a rule has stopped; `spam` when that was the score. */
-function decided(
-  record: VerdictRecord,
-  spam: { readonly state: string; readonly name: string },
-): { readonly state: string; readonly name: string } | null {
-  const { rule } = record;
-  if (rule === 'SCORE') return spam;
-  const hit: RecordedFinding | undefined = record.findings.find(
-    finding => finding.rule === rule && finding.state === 'hit',
-  );
+/** State and name for the record's end; null when simscan knows no such end. */
+function endingOf(record: VerdictRecord): Ending | null {
+  const { event, rule, size, subject } = record;
+  if (size === null) return null;
+  const scored = (state: string) => ({ state: `${state} ${scores(record)}`, name: subject ?? '' });
+  if (event === 'message-accepted') {
+    if (record.relayClient) return { state: 'RELAYCLIENT', name: '-' };
+    const tag = settingOf(record, 'tagscore');
+    return scored(tag > 0 && record.score >= tag ? 'SPAM PASS' : 'CLEAN');
+  }
+  const refused = event === 'message-refused' && record.reply.startsWith('5');
+  if (!refused && event !== 'message-held' && event !== 'message-discarded') return null;
+  if (rule === 'SCORE') return scored(refused ? 'SPAM REJECT' : 'SPAM DROPPED');
+  const hit = record.findings.find(finding => finding.rule === rule && finding.state === 'hit');
   if (rule === 'REGEX') return { state: 'REGEX', name: hit?.text ?? '' };
   return rule !== null && FILE_RULES.has(rule) ? { state: 'ATTACH', name: hit?.value ?? '' } : null;
 }

@@ -9,6 +9,8 @@ const MAX_RECIPIENTS = 5;
 export function recordFields(record: VerdictRecord): Record<string, string | number> {
   const fields: Record<string, string | number> = { id: record.id };
   if (record.sessionId !== record.id) fields['session'] = record.sessionId;
+  // All that follows changed nothing.
+  if (record.shadow !== undefined) fields['shadow'] = record.shadow;
   fields['client'] = record.client?.ip ?? '-';
   if (record.client?.reverseName) fields['host'] = record.client.reverseName;
   if (record.helo) fields['helo'] = record.helo.name;
