@@ -436,6 +436,11 @@ static void flush(void) {
   out.used = 0;
 }
 
+/* Sends what has collected if it is worth it: a small message goes out as a whole, and wakes the daemon once. */
+static void flush_much(void) {
+  if (out.used > SMALL_FRAMES) flush();
+}
+
 /* Makes a frame of the `size` bytes that lie where the next frame's payload belongs. */
 static void frame_in_place(char type, size_t size) {
   unsigned char *head = out.bytes + out.used;
@@ -493,7 +498,7 @@ static void take_message(void) {
   while ((size = read_caller(0, payload(), FRAME_LIMIT)) > 0) {
     keep(spool.message, payload(), size);
     frame_in_place('M', size);
-    flush();
+    flush_much();
   }
   frame_text('m', "");
 }
@@ -506,7 +511,7 @@ static enum place take_envelope(void) {
     place = after_all(place, payload(), size);
     if (spool.envelope >= 0) keep(spool.envelope, payload(), size);
     frame_in_place('R', size);
-    flush();
+    flush_much();
   }
   return place;
 }
@@ -809,9 +814,12 @@ static _Noreturn void deliver(void) {
   introduce(0);
   take_message();
   place = take_envelope();
-  if (place == WRONG) die(BAD_ENVELOPE, "", "the caller wrote no envelope of qmail's");
-  if (place != COMPLETE) _exit(READ_ERROR); /* the caller has thought better of it, and knows */
-  flush();
+  if (place != COMPLETE) {
+    peer.patience = 0; /* the daemon may record what was not committed, but nobody waits for that */
+    flush();
+    if (place == WRONG) die(BAD_ENVELOPE, "", "the caller wrote no envelope of qmail's");
+    _exit(READ_ERROR); /* the caller has thought better of it, and knows */
+  }
   /* An answer that is there before the question was put can only be a no. */
   early = (struct pollfd){peer.descriptor, POLLIN, 0};
   if (peer.descriptor >= 0 && poll(&early, 1, 0) == 1) hear_early();
@@ -859,7 +867,7 @@ static void report(int status) {
  * change nothing: nothing that it sends is read. A cut or wrong envelope is the old filter's to judge.
  */
 static _Noreturn void shadow(const char *program) {
-  int status, other = error_descriptor();
+  int status, committed, other = error_descriptor();
   pid_t child;
   quiet = other == 2;
   set_signals();
@@ -868,12 +876,10 @@ static _Noreturn void shadow(const char *program) {
   meet(SHADOW_PATIENCE);
   introduce(1);
   take_message();
-  if (take_envelope() == COMPLETE) {
-    frame_text('r', "");
-    flush();
-  } else {
-    hang_up();
-  }
+  committed = take_envelope() == COMPLETE;
+  if (committed) frame_text('r', "");
+  flush();
+  if (!committed) hang_up();
   child = fork();
   if (child <= 0) become(program, spool.envelope, 0); /* without a child the daemon learns no outcome, and that is all */
   if (own_alarm) alarm(0);
