@@ -1,3 +1,13 @@
+# The client for qmail's hosts: it runs there, not in this container, under limits that a dynamic program may not survive.
+# Copy it out of the image (docs/install.md); the compiler stays behind in this stage.
+FROM node:24-bookworm-slim AS client
+RUN apt-get update && apt-get install -y --no-install-recommends musl-tools
+WORKDIR /build
+COPY package.json ./
+COPY bin/build-native.mjs bin/
+COPY native native
+RUN node bin/build-native.mjs
+
 FROM node:24-bookworm-slim
 
 WORKDIR /opt/postern
@@ -5,6 +15,7 @@ COPY package.json package-lock.json .npmrc ./
 # The image brings Node 24 itself; the optional packages are Node 24 for machines that have another.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 COPY . .
+COPY --from=client /build/native/postern-queue native/postern-queue
 
 RUN useradd --system --home-dir /var/lib/postern --shell /usr/sbin/nologin postern \
  && install -d -o postern -g postern -m 0750 /var/lib/postern \
