@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT, run, start } from './processes.ts';
 import type { Program } from './processes.ts';
@@ -60,6 +60,9 @@ export class StubQueue {
   static async make(folder: string, facts = false): Promise<StubQueue> {
     for (const name of ['pid', 'mess', 'intd', 'todo', ...(facts ? ['facts'] : [])])
       await mkdir(join(folder, name), { recursive: true });
+    // qpsmtpd is not root when it queues.
+    for (const name of await readdir(folder)) await chmod(join(folder, name), 0o777);
+    await chmod(folder, 0o777);
     return new StubQueue(folder);
   }
 
