@@ -9,9 +9,9 @@ export interface Bringer {
   readonly tls: Tls | null;
 }
 
-/** The Received field that qmail-smtpd has just written (qmail-queue.md 2.1), unfolded. */
+/** The Received field that qmail-smtpd, or qpsmtpd 0.94, has just written (qmail-queue.md 2.1), unfolded. */
 const BY_QMAIL_SMTPD =
-  /^Received: from (\S+)( \(HELO ([^)]*)\))? \((?:[^@)]*@)?([^)@]+)\)\s+by \S+ with (\S+)(?: encrypted)?;/;
+  /^Received: from (\S+)( \(HELO ([^)]*)\))? \((?:[^@)]*@)?([^)@]+)\)\s+by \S+(?: \(qpsmtpd[^)]*\))? with (\S+)(?: encrypted)?;/;
 
 /**
  * Who brought a message: the client from the environment that tcpserver has made (tcp-environ(5)), HELO from the field

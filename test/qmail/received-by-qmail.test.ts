@@ -36,6 +36,11 @@ const FIELDS: readonly (readonly [what: string, header: string, helo: Bringer['h
     `Received: from unknown (HELO ?192.0.2.7?) (192.0.2.7)${REST}`,
     { verb: 'HELO', name: '?192.0.2.7?' },
   ],
+  [
+    'qpsmtpd',
+    'Received: from Unknown (HELO c) (192.0.2.7)\r\n by mx.example.com (qpsmtpd/0.94) with ESMTP; Sat, 21 Nov 2026 17:27:26 +0000\r\n',
+    { verb: 'EHLO', name: 'c' },
+  ],
   ['of another client', `Received: from unknown (HELO c) (192.0.2.8)${REST}`, null],
   [
     'of another program',
