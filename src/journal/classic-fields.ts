@@ -13,11 +13,13 @@ export function cut(text: string, length: number): string {
 }
 
 /**
- * What stands where the old programs print a process id: digits that are the same in every line of one session, and in no
+ * What stands where the old programs print a process id: that of qmail-smtpd, or whoever else started postern-queue, so
+ * that the line goes with those of tcpserver. For mail that came over SMTP, where there is no such process: digits that are the same in every line of one session, and in no
  * other session's within a day (logging.md 8). It is no process id, since one process of ours serves many sessions. Made
  * of the session's id (src/cli/ids.ts): time of the day, process, counter. 0 for an id of another form.
  */
-export function callerNumber({ sessionId }: Pick<VerdictRecord, 'sessionId'>): number {
+export function callerNumber({ sessionId, caller }: Pick<VerdictRecord, 'sessionId' | 'caller'>): number {
+  if (caller !== undefined) return caller.ppid;
   const [, time, process, counter] = /^([0-9a-z]{8})([0-9a-z]{3})([0-9a-z]{2})$/.exec(sessionId) ?? [];
   if (time === undefined || process === undefined || counter === undefined) return 0;
   const milliseconds = Number.parseInt(time, 36) % DAY_MS;

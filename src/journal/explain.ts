@@ -134,11 +134,16 @@ function facts(record: VerdictRecord): string[] {
     rows.push(['connected to', `${printable(client.localIp)} port ${client.localPort}`]);
     if (client.ident !== null) rows.push(['ident', printable(client.ident)]);
   }
+  if (record.caller !== undefined) {
+    const { uid, gid, pid, ppid } = record.caller;
+    rows.push(['caller', `postern-queue ${pid}, user ${uid}, group ${gid}, started by ${ppid}`]);
+  }
   rows.push(['may relay', record.relayClient ? 'yes' : 'no']);
   rows.push(['HELO', helo === null ? 'none' : `${helo.verb} ${printable(helo.name)}`.trimEnd()]);
   rows.push(['TLS', tls === null ? 'none' : `${printable(tls.protocol)} ${printable(tls.cipher)}`]);
   rows.push(['sender', senderText(record.sender)]);
   if (record.messageId !== null) rows.push(['Message-ID', printable(record.messageId)]);
+  if (record.subject) rows.push(['Subject', printable(record.subject)]);
   if (record.size !== null) rows.push(['size', `${record.size} bytes`]);
   if (record.crc32 !== null) rows.push(['CRC-32', printable(record.crc32)]);
   rows.push(['score', String(record.score)]);

@@ -1,5 +1,5 @@
 import type { RecordedFinding } from './finding.ts';
-import type { Client, Helo, Tls } from './session.ts';
+import type { Caller, Client, Helo, Tls } from './session.ts';
 import type { Origin } from './origin.ts';
 
 /** What an event was; one closed list, documented in docs/events.md. */
@@ -62,6 +62,8 @@ export interface VerdictRecord {
   readonly durationMs: number;
   readonly edge: string;
   readonly client: Client | null;
+  /** Who queued the message through us; absent for what came over SMTP. */
+  readonly caller?: Caller;
   readonly relayClient: boolean;
   readonly helo: Helo | null;
   readonly tls: Tls | null;

@@ -14,6 +14,15 @@ export interface Client {
   readonly ident: string | null;
 }
 
+/** The program that queued a message through us, by its process. */
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+  /** Of the one that started it: qmail-smtpd, qmail-inject. */
+  readonly ppid: number;
+}
+
 /** TLS as negotiated on this connection. */
 export interface Tls {
   readonly protocol: string;

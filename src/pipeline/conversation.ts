@@ -7,7 +7,7 @@ import type { StageFacts } from '../model/plugin.ts';
 import { TIERS } from '../model/plugin.ts';
 import type { EventName, VerdictRecord } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
-import type { Client, Helo, HeloFacts, MailFacts, MailParameters, Tls } from '../model/session.ts';
+import type { Caller, Client, Helo, HeloFacts, MailFacts, MailParameters, Tls } from '../model/session.ts';
 import type { Stage } from '../model/stage.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
@@ -40,6 +40,7 @@ export class Conversation implements TransactionSession {
   readonly stages: StageTable;
   readonly client: Client | null;
   readonly #clientSettings: ClientSettings;
+  readonly #caller: Caller | null;
   #abort: AbortController | null = null;
   #facts: HeloFacts;
   /** Findings at connect, and at the latest HELO. */
@@ -49,20 +50,23 @@ export class Conversation implements TransactionSession {
   #events = 0;
   #gone = false;
 
-  /** `own`: the client's settings, where they come from somewhere else than tcp.smtp. */
+  /** `queued`: who queues a message through us, with the settings of its environment in place of those of tcp.smtp. */
   constructor(
     gateway: House,
     configuration: Configuration,
     client: Client | null,
-    own: Effective | null = null,
+    queued: { readonly caller: Caller | null; readonly effective: Effective } | null,
   ) {
     this.gateway = gateway;
     this.configuration = configuration;
     this.client = client;
     this.id = gateway.parts.newId();
     const identity = { ip: client?.ip ?? '', host: client?.reverseName ?? null, info: client?.ident ?? null };
+    this.#caller = queued?.caller ?? null;
     this.#clientSettings =
-      own === null ? configuration.forClient(identity) : { action: 'allow', rule: null, effective: own };
+      queued === null
+        ? configuration.forClient(identity)
+        : { action: 'allow', rule: null, effective: queued.effective };
     this.settings = this.#clientSettings.effective;
     this.stages = gateway.stages(this.settings.values.checks);
     this.#facts = {
@@ -249,13 +253,9 @@ export class Conversation implements TransactionSession {
   }
 
   draft(event: EventFacts): VerdictRecord {
-    return verdictRecord(
-      this.#facts,
-      this.gateway.parts.edge,
-      this.configuration.generation,
-      event,
-      this.now(),
-    );
+    const { edge } = this.gateway.parts;
+    const record = verdictRecord(this.#facts, edge, this.configuration.generation, event, this.now());
+    return this.#caller === null ? record : { ...record, caller: this.#caller };
   }
 
   record(event: EventFacts): void {

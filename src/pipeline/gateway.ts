@@ -1,4 +1,4 @@
-import type { Client } from '../model/session.ts';
+import type { Caller, Client } from '../model/session.ts';
 import { Conversation } from './conversation.ts';
 import type { GatewayParts, House } from './parts.ts';
 import { StageTable } from './run-stage.ts';
@@ -19,14 +19,20 @@ export class Gateway implements House {
     );
   }
 
-  /**
-   * A conversation with a client that has just connected. Its settings are those of this moment; `variables`: they come
-   * from an environment, not from tcp.smtp.
-   */
-  open(client: Client | null, variables: ReadonlyMap<string, string> | null = null): Conversation {
+  /** A conversation with a client that has just connected. Its settings are those of this moment. */
+  open(client: Client | null): Conversation {
+    return new Conversation(this, this.parts.configuration(), client, null);
+  }
+
+  /** The same with a program that queues a message: its settings come from its environment, not from tcp.smtp. */
+  openFor(
+    caller: Caller | null,
+    client: Client | null,
+    variables: ReadonlyMap<string, string>,
+  ): Conversation {
     const configuration = this.parts.configuration();
-    const own = variables === null ? null : configuration.forEnvironment(variables);
-    return new Conversation(this, configuration, client, own);
+    const effective = configuration.forEnvironment(variables);
+    return new Conversation(this, configuration, client, { caller, effective });
   }
 
   stages(checks: readonly string[]): StageTable {

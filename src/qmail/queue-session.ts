@@ -5,6 +5,7 @@ import type { SpoolLimits } from '../mail/message-writer.ts';
 import { takeTurns } from '../mail/turns.ts';
 import { address } from '../model/address.ts';
 import type { Message } from '../model/message.ts';
+import type { Caller } from '../model/session.ts';
 import { reply } from '../model/reply.ts';
 import type { Answer } from '../pipeline/answer.ts';
 import type { Conversation } from '../pipeline/conversation.ts';
@@ -65,6 +66,7 @@ export class QueueSession {
   readonly #reader = new FrameReader();
   readonly #variables = new Map<string, string>();
   readonly #envelope = new EnvelopeReader(MAX_ENVELOPE);
+  #caller: Caller | null = null;
   #message: QueueMessage | null = null;
   #state: 'version' | 'about' | 'message' | 'envelope' | 'deciding' | 'over' = 'version';
   #shadow = false;
@@ -134,7 +136,8 @@ export class QueueSession {
       this.#state = 'message';
       this.#message = new QueueMessage(this.#parts.spool());
       this.#messageBytes(type, payload);
-    } else if (type !== 'I') throw new Garbage(`${type} before the message`);
+    } else if (type === 'I') this.#caller = callerOf(payload.toString('latin1'));
+    else throw new Garbage(`${type} before the message`);
   }
 
   #messageBytes(type: string, payload: Buffer): void {
@@ -172,7 +175,7 @@ export class QueueSession {
     }
     if (this.#shadow) return this.#look(message, envelope);
     const by = bringer(this.#variables, message.header.toString('latin1'));
-    const conversation = this.#parts.gateway.open(by.client, this.#variables);
+    const conversation = this.#parts.gateway.openFor(this.#caller, by.client, this.#variables);
     // Nobody to decide about; qmail-queue takes that.
     if (envelope.recipients.length === 0) {
       message.release();
@@ -227,7 +230,7 @@ export class QueueSession {
     const by = bringer(this.#variables, message.header.toString('latin1'));
     if (envelope.recipients.length === 0) message.release();
     else {
-      const conversation = gateway.open(by.client, this.#variables);
+      const conversation = gateway.openFor(this.#caller, by.client, this.#variables);
       const { eventId } = await this.#ask(conversation, by, message, envelope);
       this.#parts.handBack.take(eventId);
     }
@@ -249,7 +252,7 @@ export class QueueSession {
       this.#message?.discard();
       const { client } = bringer(this.#variables, '');
       this.#parts.gateway
-        .open(client, this.#variables)
+        .openFor(this.#caller, client, this.#variables)
         .abandoned(
           this.#state === 'envelope' ? 'before the end of the envelope' : 'before the end of the message',
         );
@@ -263,6 +266,15 @@ export class QueueSession {
   get begun(): boolean {
     return !this.#shadow && (this.#state === 'message' || this.#state === 'envelope');
   }
+}
+
+/** Null for what is not `uid=1 gid=2 pid=3 ppid=4`. */
+function callerOf(text: string): Caller | null {
+  const [, uid, gid, pid, ppid] = (
+    /^uid=(\d{1,10}) gid=(\d{1,10}) pid=(\d{1,10}) ppid=(\d{1,10})$/.exec(text) ?? []
+  ).map(Number);
+  if (uid === undefined || gid === undefined || pid === undefined || ppid === undefined) return null;
+  return { uid, gid, pid, ppid };
 }
 
 /** The program that queues the message: that of the first recipient, as simcontrol, tcp.smtp or the site has it. */

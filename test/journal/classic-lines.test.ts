@@ -290,6 +290,11 @@ describe('the number in place of a process id', () => {
     for (const number of numbers) assert.ok(Number.isSafeInteger(number) && number > 0);
   });
 
+  it('is that of whoever started postern-queue', () => {
+    const caller = { uid: 1, gid: 2, pid: 3, ppid: 4 };
+    assert.equal(callerNumber({ sessionId: ID, caller }), 4);
+  });
+
   it('is 0 for an id of another form', () => {
     for (const sessionId of ['', 's1', 'MI8K2X9F4QZ01', `${ID}0`])
       assert.equal(callerNumber({ sessionId }), 0);

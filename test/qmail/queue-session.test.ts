@@ -23,6 +23,7 @@ test('yes: our header block with LF lines, the next program, the envelope, byte 
   const [record] = records;
   assert.equal(record?.event, 'message-accepted');
   assert.equal(record.edge, 'qmail');
+  assert.deepEqual(record.caller, { uid: 1, gid: 2, pid: 3, ppid: 4 });
   assert.equal(record.client?.ip, '192.0.2.7');
   assert.deepEqual(record.helo, { verb: 'HELO', name: 'desk' });
   const skipped = record.findings
