@@ -1,7 +1,7 @@
 // Compiles native/postern-queue.c: `node bin/build-native.mjs [OUTPUT]`, by default to native/postern-queue. An output
 // that is newer than all that goes into it is left alone, unless $CC asks for a compiler by name.
 // A static, stripped program: it has to start under qmail-smtpd's `softlimit -m`, where a dynamic loader alone is a
-// megabyte or two. With musl it is some 25 kB, with glibc (which works as well) some 700 kB.
+// megabyte or two. With musl it is some 25 kB and runs under 300 kB; with glibc it is some 700 kB and needs 1.5 MB.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';

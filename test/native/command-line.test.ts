@@ -39,9 +39,10 @@ test('anything else than its four uses is a wrong use, and temporary', async () 
   }
 });
 
-async function ping(act: Act): Promise<readonly [number | null, string, string, string]> {
+/** How `--ping` ends, what it prints, what it complains about, and the types of the frames that it sent. */
+async function ping(act: Act, seconds = 10): Promise<readonly [number | null, string, string, string]> {
   await using daemon = await stubDaemon(join(built.path, `socket-${++serial}`), act);
-  const env = { POSTERN_SOCKET: daemon.path, POSTERN_TIMEOUT: '1' };
+  const env = { POSTERN_SOCKET: daemon.path, POSTERN_TIMEOUT: `${seconds}` };
   const done = await run(built.programs.client, ['--ping'], { env });
   const types = daemon.calls[0]?.frames.map(one => one.type).join('') ?? '';
   return [done.code, done.stdout.toString(), done.stderr.toString(), types];
@@ -66,7 +67,7 @@ test('--ping says 111, and one line why, when the daemon does not answer', async
     { at: 'P', bytes: Buffer.alloc(100, 0xff), stay: true },
   ];
   for (const act of acts) {
-    const [code, out, words] = await ping(act);
+    const [code, out, words] = await ping(act, 1);
     assert.deepEqual([code, out], [111, '']);
     assert.match(words, /^postern-queue: .+: .+\n$/);
   }
