@@ -25,6 +25,7 @@ const PEERS = {
   '/usr/include/stdlib.h': 'libc6-dev',
   'musl-gcc': 'musl-tools',
   valgrind: 'valgrind',
+  strace: 'strace',
 };
 
 /** Debian asks this before it starts a service that it has just installed; 101 means "not here". */
