@@ -29,14 +29,17 @@ const KINDS = [
   postern('content'),
 ];
 
-/** The reading of MIME by itself, against npm's mailsplit: a program of its own, named among the rows. */
-const WALKER = 'walker';
+/**
+ * Programs of their own that print their ratios themselves, named among the rows: the reading of MIME against npm's
+ * mailsplit, and Postern in the place of qmail-queue.
+ */
+const PROGRAMS = ['walker', 'queue'] as const;
 
 const USAGE = `Usage: npm run bench -- [options]
   --quick              one round
   --rounds N           rounds (3)
   --clients N          clients at a time (10)
-  --only ROW,…         ${[...ROWS.map(row => row.name), WALKER].join(', ')}
+  --only ROW,…         ${[...ROWS.map(row => row.name), ...PROGRAMS].join(', ')}
   --gateways NAME,…    ${KINDS.map(kind => kind.key).join(', ')}
   --json FILE          write every figure of every round there
 Prints a table of ratios; ends with 1 when a bar was missed or a message was lost.`;
@@ -51,7 +54,7 @@ interface Options {
   readonly rounds: number;
   readonly clients: number;
   readonly rows: readonly Row[];
-  readonly walker: boolean;
+  readonly programs: readonly string[];
   readonly kinds: readonly GatewayKind[];
   readonly json: string | undefined;
 }
@@ -72,16 +75,16 @@ function options(): Options {
     console.log(USAGE);
     process.exit(0);
   }
-  const names = values.only?.split(',') ?? [...ROWS.map(row => row.name), WALKER];
+  const names = values.only?.split(',') ?? [...ROWS.map(row => row.name), ...PROGRAMS];
   return {
     rounds: values.quick ? 1 : positive(values.rounds),
     clients: positive(values.clients),
     rows: chosen(
       ROWS,
-      names.filter(name => name !== WALKER),
+      names.filter(name => !isProgram(name)),
       row => row.name,
     ),
-    walker: names.includes(WALKER),
+    programs: names.filter(isProgram),
     kinds:
       values.gateways === undefined ? KINDS : chosen(KINDS, values.gateways.split(','), kind => kind.key),
     json: values.json,
@@ -110,8 +113,9 @@ async function main(): Promise<void> {
     return reason === null;
   });
   const sound = rows.length === 0 || (await runRows({ ...wanted, rows }));
-  const walked = !wanted.walker || (await runWalker());
-  process.exitCode = sound && walked ? 0 : 1;
+  let cleared = sound;
+  for (const name of wanted.programs) cleared = (await runProgram(name, wanted.rounds)) && cleared;
+  process.exitCode = cleared ? 0 : 1;
 }
 
 /** Measures and prints; says whether every bar was cleared and no message was lost. */
@@ -138,14 +142,18 @@ async function runRows({ rounds, clients, rows, kinds, json }: Options): Promise
   return problems.length === 0 && lines.every(line => line.passed !== false);
 }
 
-/** Once every gateway has ended; it prints its ratios itself. Says whether it cleared its bars. */
-function runWalker(): Promise<boolean> {
-  const script = join(import.meta.dirname, 'walker.ts');
-  const walker = spawn(process.execPath, [script], { stdio: ['ignore', 'inherit', 'inherit'] });
-  process.once('exit', () => walker.kill());
+function isProgram(name: string): boolean {
+  return PROGRAMS.some(program => program === name);
+}
+
+/** Once every gateway has ended. Says whether it cleared its bars. */
+function runProgram(name: string, rounds: number): Promise<boolean> {
+  const script = join(import.meta.dirname, `${name}.ts`);
+  const program = spawn(process.execPath, [script, `${rounds}`], { stdio: ['ignore', 'inherit', 'inherit'] });
+  process.once('exit', () => program.kill());
   return new Promise((ended, failed) => {
-    walker.once('error', failed);
-    walker.once('close', code => ended(code === 0));
+    program.once('error', failed);
+    program.once('close', code => ended(code === 0));
   });
 }
 

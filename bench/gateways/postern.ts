@@ -77,7 +77,7 @@ const CHECKS: Readonly<Record<string, string>> = {
 const ENDS = REFUSED_EXTENSIONS.map(extension => `.${extension}`);
 
 /** Every check that reads the message and asks nobody else about it, as they are added to the list. */
-const CONTENT: Readonly<Record<string, string>> = {
+export const CONTENT: Readonly<Record<string, string>> = {
   checks: PLUGINS.filter(plugin => 'message' in plugin && plugin.tier === 'local')
     .map(plugin => plugin.name)
     .join('\n'),
@@ -92,7 +92,8 @@ const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
   content: CONTENT,
 };
 
-function writeControl(folder: string, files: Readonly<Record<string, string>>): void {
+/** Writes control files into `folder`, each with a final line end. */
+export function writeControl(folder: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), `${text}\n`);
 }
