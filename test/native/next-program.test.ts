@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { start } from '../support/processes.ts';
 import { builtFolder } from './build.ts';
 import { deliver, ENVELOPE, MESSAGE } from './rig.ts';
 import type { Delivery, Outcome } from './rig.ts';
@@ -82,6 +83,19 @@ test('the next program finds everything but QMAILQUEUE as the caller left it', a
     assert.ok(outcome.facts.includes('SigCgt:\t0000000000000000'));
     assert.equal(outcome.message.toString('latin1'), MESSAGE);
   }
+});
+
+test('descriptors of its own begin at 7, while it works, too', async () => {
+  await using daemon = await stubDaemon(join(built.path, `socket-${++serial}`), { stay: true });
+  const env = { POSTERN_SOCKET: daemon.path, POSTERN_SPOOL: built.path };
+  await using client = await start(built.programs.client, [], { holdInput: true, env });
+  await client.until('the connection', () => daemon.calls.length === 1);
+  const numbers = readdirSync(`/proc/${client.pid}/fd`).map(Number);
+  assert.deepEqual(
+    numbers.filter(each => each < 7).toSorted((a, b) => a - b),
+    [0, 1, 2],
+  );
+  assert.ok(numbers.length >= 6, numbers.join(' '));
 });
 
 test('the next program is the process that the caller started', async () => {

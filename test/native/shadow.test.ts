@@ -176,3 +176,11 @@ test('an old filter that cannot be executed: 120, as the caller would have it', 
   const outcome = await deliver(built.programs, built.path, '/nowhere', { args: ['--shadow', '/nowhere'] });
   assert.deepEqual([outcome.code, outcome.runs], [120, 0]);
 });
+
+test('a caller that ignores the end of its children gets the old filter’s answer, and so does the filter', async () => {
+  const ignoring = ['/usr/bin/perl', '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', built.programs.client];
+  const { outcome, call } = await through(SILENT, { client: ignoring, env: { NEXT_ACT: 'exit 31' } });
+  assert.deepEqual([outcome.code, outcome.runs], [31, 1]);
+  assert.ok(outcome.facts.includes('SigIgn:\t0000000000010000'), outcome.facts.join('\n'));
+  assert.equal(sent(call, 'O').toString(), 'exit 31');
+});
