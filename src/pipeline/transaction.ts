@@ -189,9 +189,9 @@ export class Transaction {
   /** What comes of the message. When this takes too long, `abort` ends what it is still doing. */
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
     const { settings, signal } = this.#conversation;
-    const forged = forgedTrustHeaders(header, settings.values.me);
-    if (forged.length > 0 && this.handsBack) this.findings.add([forgedFinding(forged.length)]);
-    const message = forged.length > 0 && !this.handsBack ? await withoutCuts(received, forged) : received;
+    // What goes back goes back as it came.
+    const forged = this.handsBack ? [] : forgedTrustHeaders(header, settings.values.me);
+    const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
     const limits = mimeLimits(settings.values, this.#conversation.gateway.parts.spoolFolder());
     const mime = once(() => readMime(message, limits, signal));
     await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
@@ -454,12 +454,6 @@ export class Transaction {
 /** It can decide something. */
 function matters({ state }: RecordedFinding): boolean {
   return state === 'hit' || state === 'error';
-}
-
-/** Fields that only we may write, and that we may not take out where the bytes stay as they are. */
-function forgedFinding(count: number): RecordedFinding {
-  const detail = `${count} header fields that look like ours stay in the message: the topmost are ours`;
-  return { rule: 'HEADER_FORGED_TRUST', state: 'hit', detail, stage: 'message', plugin: 'edge', ms: 0 };
 }
 
 function heldRecipient(

@@ -56,8 +56,6 @@ export const OWN_RULES: Readonly<Record<string, string>> = {
   FAULT: 'Something failed on our side; the detail says what. The sender was told to come again.',
   ABANDONED:
     'Whoever queued a message through postern-queue took it back before its end: aborted, too big, or the client gone.',
-  HEADER_FORGED_TRUST:
-    'A message from postern-queue has header fields that only we may write. Its bytes stay as they are: the topmost fields are ours.',
   NEXT_HOP_REFUSED: 'A next hop refused some recipients after others had accepted; their copy is held.',
 };
 

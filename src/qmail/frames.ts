@@ -1,6 +1,6 @@
 /**
  * What postern-queue and the daemon say to each other: frames of one letter, a length (four bytes, big-endian) and that
- * many bytes. native/postern-queue.c says in what order.
+ * many bytes. ARCHITECTURE.md says which there are, and in what order.
  */
 export interface Frame {
   readonly type: string;

@@ -10,7 +10,8 @@ export interface HandedBack {
 }
 
 const HOP = 'qmail-queue';
-const TAKEN: HopAnswer = {
+const WILL_GO: HopAnswer = { kind: 'accepted', reply: reply(250, '2.1.5', 'ok'), hop: HOP };
+const HANDED: HopAnswer = {
   kind: 'accepted',
   reply: reply(250, '2.0.0', 'handed back for the queue'),
   hop: HOP,
@@ -51,12 +52,12 @@ class HandBackDelivery implements Delivery {
 
   addRecipient(recipient: Address): Promise<HopAnswer> {
     this.#recipients.push(recipient.text);
-    return Promise.resolve(TAKEN);
+    return Promise.resolve(WILL_GO);
   }
 
   send(added: Buffer): Promise<readonly HopAnswer[]> {
     this.#waiting.set(this.#envelope.eventId, { added, recipients: this.#recipients });
-    return Promise.resolve(this.#recipients.map(() => TAKEN));
+    return Promise.resolve(this.#recipients.map(() => HANDED));
   }
 
   // What was given up is not taken, and goes with the transaction.

@@ -131,7 +131,9 @@ export class QueueSession {
       const equals = text.indexOf('=');
       if (equals < 1 || this.#variables.size >= MAX_VARIABLES)
         throw new Garbage('not a variable, or too many');
-      this.#variables.set(text.slice(0, equals), text.slice(equals + 1));
+      const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+      // qmail-dk in front of us finds us in DKQUEUE: that is not who comes after us.
+      if (!(NEXT_VARIABLES.includes(name) && isOurselves(value))) this.#variables.set(name, value);
     } else if (type === 'M' || type === 'm') {
       this.#state = 'message';
       this.#message = new QueueMessage(this.#parts.spool());
@@ -181,15 +183,20 @@ export class QueueSession {
       message.release();
       return this.#answer(yes(Buffer.alloc(0), conversation.settings.values.qmailqueue, envelope));
     }
+    // Before anything is held or promised.
+    if (envelope.recipients.some(recipient => isOurselves(nextProgram(conversation, recipient)))) {
+      message.release();
+      this.#parts.problem(conversation.id, new Error('qmailqueue names postern-queue itself'));
+      return this.#answer(no(LOOP, null));
+    }
     const { reply: said, eventId } = await this.#ask(conversation, by, message, envelope);
     const handed = this.#parts.handBack.take(eventId);
     if (said.code >= 400) return this.#answer(no(said, eventId));
     if (handed === null) return this.#answer(allSeenTo());
     const lf = new LineEnds();
     const block = Buffer.concat([lf.toLf(handed.added), lf.end()]);
+    if (block.length > MAX_HEADER_BLOCK) throw new Error(`a header block of ${block.length} bytes`);
     const next = nextProgram(conversation, handed.recipients[0] ?? '');
-    if (basename(next) === 'postern-queue' || block.length > MAX_HEADER_BLOCK)
-      return this.#answer(no(LOOP, eventId));
     this.#answer(yes(block, next, { sender: envelope.sender, recipients: handed.recipients }));
   }
 
@@ -266,6 +273,13 @@ export class QueueSession {
   get begun(): boolean {
     return !this.#shadow && (this.#state === 'message' || this.#state === 'envelope');
   }
+}
+
+/** Variables that name the program after us. */
+const NEXT_VARIABLES: readonly string[] = ['QMAILQUEUE_NEXT', 'DKQUEUE'];
+
+function isOurselves(program: string): boolean {
+  return basename(program) === 'postern-queue';
 }
 
 /** Null for what is not `uid=1 gid=2 pid=3 ppid=4`. */

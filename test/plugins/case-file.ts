@@ -7,6 +7,8 @@ export interface RuleCase {
   /** null: the null sender. */
   readonly from: string | null;
   readonly recipients: readonly string[];
+  /** `qmail`: the mail comes from postern-queue. */
+  readonly edge: string;
   /** Bytes before the banner. */
   readonly early: number;
   readonly control: Readonly<Record<string, string>>;
@@ -59,7 +61,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     else if (word === 'dns') dns.set(`${host} ${type}`, answer[0] === 'fails' ? 'fails' : [answer.join(' ')]);
     else if (word === 'rcpt') recipients.push(rest);
     else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
-    else if (['client', 'helo', 'from', 'early', 'lines', 'says'].includes(word)) said[word] = rest;
+    else if (['client', 'helo', 'from', 'edge', 'early', 'lines', 'says'].includes(word)) said[word] = rest;
     else throw new Error(`${place}: what is "${line}"?`);
   }
   if (expect === null) throw new Error(`${place}: no "expect" line`);
@@ -70,6 +72,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     helo: said['helo'] === 'none' ? null : (said['helo'] ?? 'client.example'),
     from: said['from'] === '<>' ? null : (said['from'] ?? 'a@example.net'),
     recipients: recipients.length > 0 ? recipients : ['b@example.com'],
+    edge: said['edge'] ?? 'smtp',
     early: Number(said['early'] ?? '0'),
     control,
     dns,

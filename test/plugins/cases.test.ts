@@ -61,6 +61,7 @@ async function run(t: TestContext, one: RuleCase): Promise<void> {
     control: one.control,
     dns: dnsOf(one),
     plugins: PLUGINS,
+    parts: { edge: one.edge, handsBack: one.edge === 'qmail' },
   });
   const conversation = gateway.open({ ...CLIENT, ip: one.client });
   t.after(() => conversation.close());

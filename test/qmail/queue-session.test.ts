@@ -132,9 +132,21 @@ test('the next program: a recipient’s own goes before the environment’s', as
   assert.equal(shown(await ask(other))[1], 'N /next');
 });
 
-test('postern-queue is not to call itself', async t => {
-  const { ask } = await queueRig(t, { control: { qmailqueue: '/usr/local/bin/postern-queue' } });
-  assert.match(shown(await ask(question()))[0] ?? '', /^X GZpostern-queue is to queue/);
+test('postern-queue is not to call itself, and nothing is held before that is known', async t => {
+  const control = {
+    qmailqueue: '/usr/local/bin/postern-queue',
+    actions: 'ATTACH:quarantine',
+    ssattach: '.exe',
+  };
+  const { ask, held, records } = await queueRig(t, { control });
+  assert.match(shown(await ask(question({ message: EXE })))[0] ?? '', /^X GZpostern-queue is to queue/);
+  assert.deepEqual([held, records], [[], []]);
+});
+
+test('qmail-dk in front of postern-queue has it in DKQUEUE: it is not what comes next', async t => {
+  const { ask } = await queueRig(t, { control: NEXT });
+  const variables = { ...CLIENT_VARIABLES, DKQUEUE: '/usr/local/bin/postern-queue' };
+  assert.equal(shown(await ask(question({ variables })))[1], `N ${NEXT.qmailqueue}`);
 });
 
 test('without recipients there is nothing to decide', async t => {
