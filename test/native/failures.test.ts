@@ -158,7 +158,7 @@ test('a queue of connections that stays full: 72', async () => {
 
 test('an early refusal counts, whenever it comes', async () => {
   for (const at of ['connect', 'V', 'M', 'm', 'R', 'r']) {
-    for (const rest of [{}, { stay: true }, { deaf: true, stay: true }]) {
+    for (const rest of [{}, { stay: true }, { deaf: true, stay: true }, { reset: true }]) {
       const act = { at, bytes: no(31, 'Dtoo many messages from you'), ...rest };
       const [small, large, aborted] = await Promise.all([
         through(act, { channels: ['w:6'], env: open() }),
