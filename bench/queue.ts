@@ -13,22 +13,24 @@ import { median } from './report.ts';
 
 const SIZE = 4096;
 const ROUNDS = 3;
-/** Messages of one turn, one after the other; the Node program takes some fifteen times as long for each. */
-const COUNT = 300;
-const NODE_COUNT = 20;
-/** Messages of one turn of 20 sessions. */
+/** Short turns, one program after the other, so that whatever disturbs the machine disturbs all of them alike. */
+const TURNS = 8;
+/** Messages of a turn, one after the other; the Node program takes some fifteen times as long for each. */
+const COUNT = 50;
+const NODE_COUNT = 4;
+/** Messages of a turn of 20 sessions. */
 const CROWD = 20;
-const CROWD_COUNT = 600;
+const CROWD_COUNT = 200;
+/** Messages before anything is measured: a daemon runs for months, compiled code and all. */
+const WARM_UP = 4000;
 
-/** What came of a number of messages. */
-interface Turn {
-  /** Milliseconds of the one in the middle. */
-  readonly p50: number;
-  readonly perSecond: number;
-  /** Milliseconds of CPU a message: the program that was called with all that it became, and the daemon. */
-  readonly cpu: number;
-  /** The daemon's part of it. */
-  readonly daemon: number;
+/** What came of the messages of one program. */
+interface Share {
+  /** Milliseconds of each. */
+  readonly wall: number[];
+  /** Seconds of all, and CPU seconds that the programs have spent. */
+  seconds: number;
+  cpu: number;
 }
 
 /** One line of the table. */
@@ -55,35 +57,42 @@ function prepare(kind: 'mime' | 'mime-exe'): void {
   writeFileSync(envelopeFile, 'Fsender@client.example\0Trecipient@sink.example\0\0');
 }
 
-/** Brings `count` messages; every one must end with `code`. */
+/** Brings `count` messages and adds what came of them to `share`; every one must end with `code`. */
 async function bring(
-  mode: QueueMode,
+  { caller, env }: QueueMode,
   program: readonly string[],
   count: number,
-  parallel = 1,
+  parallel: number,
+  share: Share = { wall: [], seconds: 0, cpu: 0 },
   code = 0,
-): Promise<Turn> {
-  const before = await resting(mode);
-  const text = await output(
-    mode.caller,
-    [`${count}`, `${parallel}`, messageFile, envelopeFile, ...program],
-    mode.env,
-  );
-  const daemon = (await resting(mode)) - before;
+): Promise<void> {
+  const args = [`${count}`, `${parallel}`, messageFile, envelopeFile, ...program];
+  const text = await output(caller, args, env);
   const each = [...text.matchAll(/^(\d+) (-?\d+)$/gm)];
   const wrong = each.filter(([, , exit]) => Number(exit) !== code);
   if (each.length !== count || wrong.length > 0)
-    throw new Error(
-      `${program[0]}: ${wrong.length} of ${count} ended otherwise than with ${code}: ${wrong[0]?.[0]}`,
-    );
+    throw new Error(`${program[0]}: ${wrong.length} of ${count} did not end with ${code}: ${wrong[0]?.[0]}`);
   if (code === 0) brought += count;
   const figure = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
-  return {
-    p50: median(each.map(([, microseconds]) => Number(microseconds))) / 1000,
-    perSecond: count / figure('seconds'),
-    cpu: ((figure('cpu') + daemon) * 1000) / count,
-    daemon: (daemon * 1000) / count,
-  };
+  for (const [, microseconds] of each) share.wall.push(Number(microseconds) / 1000);
+  share.seconds += figure('seconds');
+  share.cpu += figure('cpu');
+}
+
+/** A program, and how many messages it is brought in a turn. */
+type Contestant = readonly [program: readonly string[], count: number];
+
+/** Lets them take turns. Gives the share of each, and the CPU seconds that the daemon has spent on all of it. */
+async function contest(mode: QueueMode, contestants: readonly Contestant[], parallel: number) {
+  const shares = contestants.map((): Share => ({ wall: [], seconds: 0, cpu: 0 }));
+  const before = await resting(mode);
+  for (let turn = 0; turn < TURNS; turn++)
+    for (let step = 0; step < contestants.length; step++) {
+      const which = (turn + step) % contestants.length;
+      const [program, count] = contestants[which] as Contestant;
+      await bring(mode, program, count, parallel, shares[which]);
+    }
+  return { shares, daemon: (await resting(mode)) - before };
 }
 
 /** CPU seconds of the daemon once they have stood still for 200 ms, or after two seconds. */
@@ -165,28 +174,38 @@ function comparison(what: string, unit: string, bar: Comparison['bar']): Compari
 
 async function round(mode: QueueMode, number: number): Promise<void> {
   const node = [process.execPath, join(import.meta.dirname, 'queue-node.mjs')];
-  const turns = [
-    async () => ({ next: await bring(mode, [mode.next], COUNT) }),
-    async () => ({ postern: await bring(mode, [mode.client], COUNT) }),
-    async () => ({ node: await bring(mode, node, NODE_COUNT) }),
-    async () => ({ nextCrowd: await bring(mode, [mode.next], CROWD_COUNT, CROWD) }),
-    async () => ({ posternCrowd: await bring(mode, [mode.client], CROWD_COUNT, CROWD) }),
-  ];
-  const first = number % turns.length;
-  const came: Partial<Record<'next' | 'postern' | 'node' | 'nextCrowd' | 'posternCrowd', Turn>> = {};
-  for (const turn of [...turns.slice(first), ...turns.slice(0, first)]) Object.assign(came, await turn());
-  const { next, postern, nextCrowd, posternCrowd } = came;
-  if (!next || !postern || !came.node || !nextCrowd || !posternCrowd) return;
-  WALL.values.push(postern.p50 / next.p50);
-  NODE.values.push(came.node.p50 / postern.p50);
-  ADDED.values.push(postern.p50 - next.p50);
-  CPU.values.push(postern.cpu - next.cpu);
-  CROWDED.values.push(posternCrowd.perSecond / nextCrowd.perSecond);
-  const said = Object.entries(came).map(
-    ([name, { p50, perSecond, cpu, daemon }]) =>
-      `${name} ${p50.toFixed(2)} ms, ${perSecond.toFixed(0)} a second, CPU ${cpu.toFixed(2)} ms, the daemon’s ${daemon.toFixed(2)} ms`,
+  const single = await contest(
+    mode,
+    [
+      [[mode.next], COUNT],
+      [[mode.client], COUNT],
+      [node, NODE_COUNT],
+    ],
+    1,
   );
-  console.error(`queue ${number + 1}: ${said.join('; ')}`);
+  const crowd = await contest(
+    mode,
+    [
+      [[mode.next], CROWD_COUNT],
+      [[mode.client], CROWD_COUNT],
+    ],
+    CROWD,
+  );
+  const [next, postern, started] = single.shares.map(share => median(share.wall)) as [number, number, number];
+  WALL.values.push(postern / next);
+  NODE.values.push(started / postern);
+  ADDED.values.push(postern - next);
+  const [bare, guarded] = single.shares as [Share, Share];
+  const client = ((guarded.cpu - bare.cpu) * 1000) / (TURNS * COUNT);
+  const daemon = (single.daemon * 1000) / (TURNS * COUNT);
+  CPU.values.push(client + daemon);
+  const [alone, through] = crowd.shares as [Share, Share];
+  CROWDED.values.push(alone.seconds / through.seconds);
+  const crowdDaemon = (crowd.daemon * 1000) / (TURNS * CROWD_COUNT);
+  console.error(
+    `queue ${number + 1}: p50 ${next.toFixed(2)} ms alone, ${postern.toFixed(2)} through, ${started.toFixed(1)} in Node; ` +
+      `CPU ${client.toFixed(2)} ms client, ${daemon.toFixed(2)} daemon, ${crowdDaemon.toFixed(2)} with 20 sessions`,
+  );
 }
 
 /** Prints the table; says whether every bar was cleared. */
@@ -216,10 +235,10 @@ const rounds = Number(process.argv[2] ?? ROUNDS);
 const mode = await startQueueMode(folder);
 // A daemon that takes this does less than it is measured for.
 prepare('mime-exe');
-await bring(mode, [mode.client], 1, 1, 31);
+await bring(mode, [mode.client], 1, 1, undefined, 31);
 prepare('mime');
+await bring(mode, [mode.client], WARM_UP, CROWD);
 for (let number = 0; number < rounds; number++) RSS.values.push(await residentSet(mode));
-for (const parallel of [1, CROWD]) await bring(mode, [mode.client], 1500, parallel);
 for (let number = 0; number < rounds; number++) await round(mode, number);
 const queued = readdirSync(join(mode.env['STUB_QUEUE'] ?? '', 'todo')).length;
 if (queued !== brought) throw new Error(`${brought} messages were accepted, ${queued} are in the queue`);

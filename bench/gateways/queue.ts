@@ -38,7 +38,6 @@ export async function startQueueMode(folder: string): Promise<QueueMode> {
     ...CONTENT,
     me: 'bench.example',
     listen: 'none',
-    workers: '1',
     queuesocket: socket,
     qmailqueue: next,
   });

@@ -90,19 +90,24 @@ for (const [recipients, expected] of [
   });
 }
 
-test('a full quarantine is a temporary failure, and nothing is passed', async () => {
+test('a full disk is a temporary failure at every step, and nothing is passed', async () => {
   await using rig = await startQueueRig(
     { actions: 'ATTACH:quarantine\n', simcontrol: 'strict@example.com:attach=.doc\n' },
-    // Files end at 512 kB: a message of more cannot be kept.
+    // Files of the daemon end at 250 kB.
     { before: 'ulimit -f 500', troubleExpected: true },
   );
-  const large = FILE.replace('aGVsbG8gd29ybGQ=\n', 'aGVsbG8g\n'.repeat(200_000));
-  const outcome = await rig.bring({
-    message: large,
-    envelope: envelope(SENDER, 'lax@example.com', 'strict@example.com'),
-    channels: ['w:6'],
-  });
-  assert.deepEqual([outcome.code, outcome.runs], [82, 0]);
-  assert.match(outcome.texts[6] ?? '', /^Z.*\(#4\.[0-9.]+\)/);
+  // What is kept in memory fails when it is held; what is more, when it is spooled.
+  for (const lines of [40_000, 200_000]) {
+    const outcome = await rig.bring({
+      message: FILE.replace('aGVsbG8gd29ybGQ=\n', 'aGVsbG8g\n'.repeat(lines)),
+      envelope: envelope(SENDER, 'lax@example.com', 'strict@example.com'),
+      channels: ['w:6'],
+    });
+    assert.deepEqual([outcome.code, outcome.runs], [82, 0]);
+    assert.match(outcome.texts[6] ?? '', /^Z.*\(#4\.3\.0\)/);
+  }
   assert.deepEqual(await rig.gateway.quarantine(), []);
+  const small = await rig.bring({ message: FILE, envelope: envelope(SENDER, 'strict@example.com') });
+  assert.equal(small.code, 0, 'what fits is held as ever');
+  assert.equal((await rig.gateway.quarantine()).length, 1);
 });
