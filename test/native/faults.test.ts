@@ -94,6 +94,15 @@ describe('a call of the system that has to be made again', { concurrency: 4 }, (
   }
 });
 
+test('a connection that breaks while we send may have a refusal in it', async () => {
+  const act: Act = { at: 'connect', bytes: no(31, 'Dtoo many'), stay: true };
+  for (const error of ['EPIPE', 'ECONNRESET']) {
+    const delivery = { message: Buffer.alloc(100_000, 'x'), channels: ['w:6'], env: open() };
+    const outcome = await through(`sendto:error=${error}:when=1`, act, delivery);
+    assert.deepEqual([outcome.code, outcome.runs, outcome.texts[6]], [82, 0, 'Dtoo many']);
+  }
+});
+
 test('a text that could not be written is no text', async () => {
   const act = { bytes: no(31, 'Dno such thing') };
   const failed = await through('write:error=EAGAIN:when=2', act, { channels: ['w:6'] });
