@@ -22,6 +22,7 @@
  *                     qmail-smtpd's own timeout; anything else than a number of this range means the default, too.
  *   POSTERN_FAIL      `open`: without a daemon the next program gets message and envelope as they are (see `part`).
  *                     The next program is then $QMAILQUEUE_NEXT, else $DKQUEUE, else bin/qmail-queue.
+ *   POSTERN_SHADOW    as `--shadow`, for callers that pass no arguments: QMAILQUEUE is a path
  *   POSTERN_SPOOL     folder for the unnamed files; default /var/tmp. Everyone who injects mail can write there, and it is
  *                     on disk, as the queue is: /tmp may be memory, and TMPDIR is often another user's folder.
  *   ERROR_FD          number of a descriptor on which the caller reads the text of a refusal, beside 6 and 4
@@ -31,8 +32,8 @@
  * 73 there is no daemon; 74 the connection was lost, or the answer makes no sense; 81 used in a wrong way, which only a
  * person can mend; 91 no envelope of qmail's; 120 the next program cannot be executed.
  *
- * It allocates nothing and links against nothing but libc, to fit under `softlimit -m 1000000`. The protocol is described
- * beside the daemon's side of it, in src/qmail/.
+ * It allocates nothing and links against nothing but libc, to fit under `softlimit -m 1000000`. ARCHITECTURE.md describes
+ * the protocol; the daemon's side of it is in src/qmail/.
  */
 #define _GNU_SOURCE /* O_TMPFILE, mkostemp */
 
@@ -880,6 +881,8 @@ static _Noreturn void shadow(const char *program) {
   if (committed) frame_text('r', "");
   flush();
   if (!committed) hang_up();
+  /* A filter that injects mail, or that is a chain with us in it, is not looked at again. */
+  forget("POSTERN_SHADOW");
   child = fork();
   if (child <= 0) become(program, spool.envelope, 0); /* without a child the daemon learns no outcome, and that is all */
   if (own_alarm) alarm(0);
@@ -919,7 +922,11 @@ int main(int argc, char **argv) {
   static const char VERSION[] = "postern-queue " POSTERN_VERSION "\n";
   /* Socket, spool and next program come from the environment, which then is somebody else's. */
   if (getuid() != geteuid() || getgid() != getegid()) die(MISUSE, "", "must not be set-uid or set-gid");
-  if (argc <= 1) deliver();
+  if (argc <= 1) {
+    const char *old_filter = variable("POSTERN_SHADOW", "");
+    if (*old_filter != '\0') shadow(old_filter);
+    deliver();
+  }
   if (argc == 2 && strcmp(argv[1], "--version") == 0)
     _exit(write(1, VERSION, sizeof VERSION - 1) == (ssize_t)(sizeof VERSION - 1) ? 0 : NO_PING);
   if (argc == 2 && strcmp(argv[1], "--ping") == 0) ping();

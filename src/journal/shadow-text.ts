@@ -25,8 +25,8 @@ export function shadowText(report: ShadowReport): string[] {
 /** Said when shadow mode has left no records. */
 const NONE: string[] = [
   'No message has been looked at in shadow mode.',
-  'It is on when QMAILQUEUE names a script that ends with',
-  '  exec postern-queue --shadow /var/qmail/bin/simscan',
+  'It is on for clients whose line in tcp.smtp has',
+  '  QMAILQUEUE="/usr/local/bin/postern-queue",POSTERN_SHADOW="/var/qmail/bin/simscan"',
   'or whatever filter is in place: that decides as ever, and Postern looks on.',
 ];
 

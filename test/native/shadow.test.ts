@@ -57,6 +57,16 @@ const DAEMONS: Readonly<Record<string, Act>> = {
   'talks without end': { at: 'connect', bytes: Buffer.alloc(4_000_000, 'X'), stay: true },
 };
 
+test('POSTERN_SHADOW in the environment is the same, and the old filter does not see it', async () => {
+  await using daemon = await stubDaemon(join(built.path, `socket-${++serial}`), SILENT);
+  const env = { POSTERN_SHADOW: built.programs.next, NEXT_ACT: 'text 6 82 Dold words' };
+  const outcome = await deliver(built.programs, built.path, daemon.path, { env, channels: ['w:6'] });
+  assert.deepEqual([outcome.code, outcome.texts[6], outcome.runs], [82, 'Dold words', 1]);
+  assert.ok(!outcome.facts.some(one => one.includes('POSTERN_SHADOW')));
+  await waitFor('the end of the call', () => daemon.calls[0]?.closed === true);
+  assert.ok(daemon.calls[0]?.frames.some(one => one.type === 'S'));
+});
+
 describe('the old filter decides, whatever a daemon does', { concurrency: 6 }, () => {
   const looksOn = async (name: string, run: (delivery: Delivery) => Promise<Outcome>): Promise<void> => {
     const [passed, large, refused, killed] = await Promise.all([
