@@ -93,7 +93,7 @@ describe('postern shadow report', () => {
   it('says when there is nothing, and how to begin', async () => {
     const { code, lines } = await run({ since: '1s' });
     assert.equal(code, 1);
-    assert.match(lines.join('\n'), /postern-queue --shadow \/var\/qmail\/bin\/simscan/);
+    assert.match(lines.join('\n'), /POSTERN_SHADOW="\/var\/qmail\/bin\/simscan"/);
     const { code: asJson, lines: json } = await run({ since: '1s', json: true });
     assert.equal(asJson, 1);
     assert.deepEqual(JSON.parse(json.join('')).groups, []);
