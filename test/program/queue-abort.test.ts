@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
+import { frame } from '../native/stub-daemon.ts';
 import { envelope, startQueueRig, withAttachment } from '../support/qmail-rig.ts';
 
 /** Would be held, were it committed. */
@@ -46,3 +49,35 @@ test('without the commit mark nothing is left but a record', async () => {
   assert.equal((await rig.bring({ message: MESSAGE, envelope: WHOLE })).code, 0);
   assert.equal((await rig.gateway.quarantine()).length, 1, 'and the next one counts');
 });
+
+test('postern-queue gone at any point before the commit: nothing is left but a record', async () => {
+  await using rig = await startQueueRig(HOLDING);
+  const spoken: readonly Buffer[] = [
+    frame('V', '1'),
+    frame('E', 'TCPREMOTEIP=192.0.2.7'),
+    frame('I', 'uid=0 gid=0 pid=1 ppid=1'),
+    frame('M', MESSAGE.slice(0, 100)),
+    frame('M', MESSAGE.slice(100)),
+    frame('m'),
+    frame('R', WHOLE.slice(0, 20)),
+    frame('R', WHOLE.slice(20)),
+  ];
+  const records = () => rig.gateway.log('message-abandoned').length;
+  for (let count = 0; count <= spoken.length; count++) {
+    const all = Buffer.concat(spoken.slice(0, count));
+    // Between two frames, and within the last one.
+    for (const bytes of [all, all.subarray(0, -3)]) await say(rig.socket, bytes);
+  }
+  // From the first whole frame of the message on there was one.
+  await rig.gateway.program.until('all records', () => records() === 9);
+  assert.equal((await rig.bring({ message: MESSAGE, envelope: WHOLE })).code, 0);
+  assert.equal((await rig.gateway.quarantine()).length, 1, 'only the one that was committed');
+  assert.equal(records(), 9);
+});
+
+/** Says this to the daemon, hangs up, and waits until the daemon has, too. */
+async function say(path: string, bytes: Buffer): Promise<void> {
+  const socket = connect(path);
+  socket.resume().end(bytes);
+  await once(socket, 'close');
+}
