@@ -213,7 +213,7 @@ describe('the report as text', () => {
 
   it('says how shadow mode is switched on when it never was', async () => {
     const lines = shadowText(await compare());
-    assert.match(lines.join('\n'), /^No message .*postern-queue --shadow \/var\/qmail\/bin\/simscan$/ms);
+    assert.match(lines.join('\n'), /^No message .*POSTERN_SHADOW="\/var\/qmail\/bin\/simscan"$/ms);
   });
 
   it('escapes what could play with the terminal', async () => {
