@@ -16,8 +16,8 @@ const ROUNDS = 3;
 /** Short turns, one program after the other, so that whatever disturbs the machine disturbs all of them alike. */
 const TURNS = 8;
 /** Messages of a turn, one after the other; the Node program takes some fifteen times as long for each. */
-const COUNT = 50;
-const NODE_COUNT = 4;
+const COUNT = 100;
+const NODE_COUNT = 5;
 /** Messages of a turn of 20 sessions. */
 const CROWD = 20;
 const CROWD_COUNT = 200;
@@ -179,6 +179,13 @@ async function round(mode: QueueMode, number: number): Promise<void> {
     [
       [[mode.next], COUNT],
       [[mode.client], COUNT],
+    ],
+    1,
+  );
+  const besideNode = await contest(
+    mode,
+    [
+      [[mode.client], NODE_COUNT],
       [node, NODE_COUNT],
     ],
     1,
@@ -191,9 +198,10 @@ async function round(mode: QueueMode, number: number): Promise<void> {
     ],
     CROWD,
   );
-  const [next, postern, started] = single.shares.map(share => median(share.wall)) as [number, number, number];
+  const [next, postern] = single.shares.map(share => median(share.wall)) as [number, number];
+  const [resident, started] = besideNode.shares.map(share => median(share.wall)) as [number, number];
   WALL.values.push(postern / next);
-  NODE.values.push(started / postern);
+  NODE.values.push(started / resident);
   ADDED.values.push(postern - next);
   const [bare, guarded] = single.shares as [Share, Share];
   const client = ((guarded.cpu - bare.cpu) * 1000) / (TURNS * COUNT);
