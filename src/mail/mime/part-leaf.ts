@@ -160,14 +160,17 @@ export class TextAroundParts implements BodySink {
   }
 }
 
-/** With CRLF turned into LF. */
+/** Where text gets its line ends: what is made here is hashed at once. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** With CRLF turned into LF; good until the next call. */
 function withLf(bytes: Buffer): Buffer {
   let from = 0;
   let length = 0;
   let out: Buffer | null = null;
   for (let cr = bytes.indexOf(CR); cr >= 0; cr = bytes.indexOf(CR, cr + 1)) {
     if (bytes[cr + 1] !== LF) continue;
-    out ??= Buffer.allocUnsafe(bytes.length);
+    out ??= bytes.length <= scratch.length ? scratch : Buffer.allocUnsafe(bytes.length);
     length += bytes.copy(out, length, from, cr);
     from = cr + 1;
   }
