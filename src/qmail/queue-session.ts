@@ -26,6 +26,9 @@ const PROTOCOL = '1';
 /** Bytes. An envelope of 10,000 recipients has some 400 kB. */
 const MAX_ENVELOPE = 16 * 1024 * 1024;
 
+/** So many recipients are judged without giving others their turn. */
+const FEW = 20;
+
 /** Variables of one environment. */
 const MAX_VARIABLES = 300;
 
@@ -48,6 +51,8 @@ export interface QueueParts {
   readonly shadow: (said: (record: ShadowRecord) => void) => Gateway;
   spool(): SpoolLimits;
   readonly version: string;
+  /** For the log: what a program that asks has got wrong. */
+  garbage(text: string): void;
   /** For the log: what should not happen. */
   problem(sessionId: string, error: unknown): void;
 }
@@ -95,7 +100,7 @@ export class QueueSession {
       for (const frame of this.#reader.push(chunk)) this.#take(frame);
     } catch (error) {
       if (!(error instanceof Garbage || error instanceof RangeError)) throw error;
-      this.#parts.problem('', error);
+      this.#parts.garbage(error.message);
       this.#socket.destroy();
     }
   }
@@ -214,14 +219,14 @@ export class QueueSession {
     else await conversation.helo(helo, tls);
     const parameters = { size: null, body: null, smtputf8: false } as const;
     await conversation.mail(sender === '' ? null : address(sender), parameters);
-    const turns = takeTurns(conversation.signal);
+    const turns = recipients.length > FEW ? takeTurns(conversation.signal) : null;
     for (const recipient of recipients) {
       const answer = await conversation.rcpt(address(recipient));
       if (answer.reply.code >= 400) {
         message.release();
         return answer;
       }
-      if (turns.over()) await turns.yield();
+      if (turns?.over() === true) await turns.yield();
     }
     const refused = await conversation.data();
     if (refused === null) return conversation.message(message);

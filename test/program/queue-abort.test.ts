@@ -22,7 +22,7 @@ const CUT: Readonly<Record<string, { readonly envelope: string; readonly code: n
 
 test('without the commit mark nothing is left but a record', async () => {
   // An envelope that is none is logged loudly.
-  await using rig = await startQueueRig(HOLDING, { troubleExpected: true });
+  await using rig = await startQueueRig(HOLDING);
   const records = () => rig.gateway.log('message-abandoned').length;
   for (const [name, { envelope, code }] of Object.entries(CUT)) {
     const before = records();

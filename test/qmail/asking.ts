@@ -77,6 +77,7 @@ export async function queueRig(t: TestContext, options: RigOptions = {}, clients
         new Gateway({ ...parts, edge: 'shadow', journal: { write }, hold: () => Promise.resolve() }),
       spool: () => ({ memoryBytes: 1000, headerBytes: 100_000, folder: tmpdir() }),
       version: '9.9.9',
+      garbage: text => problems.push(text),
       problem: (_, error) => problems.push(String(error)),
     },
     () => clients,

@@ -41,6 +41,7 @@ export function behindQmail(
         return { memoryBytes, headerBytes, folder: spoolFolder(where, values) };
       },
       version: VERSION,
+      garbage: text => log.warn('queue-question', { text }),
       problem: (sessionId, error) => log.problem(sessionId, error),
     },
     () => wired.configuration().site.values.queueclients,
