@@ -109,6 +109,18 @@ export function commands(): Command {
       const { rblsmtpd } = await import('./rblsmtpd.ts');
       await rblsmtpd(args, process.env);
     });
+  withPlaces(
+    program
+      .command('spfquery')
+      .description('The old program: the SPF result and the Received-SPF field that a client would get.'),
+  )
+    .allowUnknownOption()
+    .passThroughOptions()
+    .argument('[arguments...]', 'IP HELO SENDER [LOCALRULES [GUESSRULES [EXPLANATION]]]')
+    .action(async (args: string[], options: PlaceOptions) => {
+      const { spfquery } = await import('./spfquery.ts');
+      process.exitCode = await spfquery(args, options, { print: console.log, complain: console.error });
+    });
   program
     .command('probe')
     .description('Answer JSON requests, one a line on standard input; for test suites.')

@@ -5,11 +5,12 @@ import { Complaints } from '../control/complaints.ts';
 import type { TcpRules } from '../control/tcprules.ts';
 import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
 import { parse } from './probe-parse.ts';
+import { spf } from './probe-spf.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Op = (request: Json) => Json | Promise<Json>;
 
-const OPS: Readonly<Record<string, Op>> = { tcprules, parse };
+const OPS: Readonly<Record<string, Op>> = { tcprules, parse, spf };
 
 /**
  * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { checkSpf } from '../auth/spf.ts';
 import type { Configuration } from '../control/configuration.ts';
 import { askIdent } from '../dns/ident.ts';
 import type { Resolver } from '../dns/resolver.ts';
@@ -64,6 +65,7 @@ export function wire(
         mx: name => resolver.mx(name),
         ptr: ip => resolver.ptr(ip),
       },
+      spf: question => checkSpf(question, resolver),
       now: Date.now,
     },
     configuration: () => current,

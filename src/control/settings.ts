@@ -457,6 +457,41 @@ export const SETTINGS = {
     'From this accepted recipient on, each answer waits; 0: never.',
   ),
   tarpitdelay: client(classicInt('seconds'), 5, ['TARPITDELAY'], 'tarpit', 'How long it waits.'),
+  spfbehavior: {
+    kind: classicInt('level'),
+    builtIn: 0,
+    layers: EVERYWHERE,
+    variables: ['SPFBEHAVIOR'],
+    usedBy: 'spf',
+    doc: 'Which SPF results are refused: 0 no check, 1 a Received-SPF field only, 2 DNS failures for now, 3 fail, 4 softfail, 5 neutral, 6 everything but pass; each with what stands before it.',
+  } as Setting<number>,
+  spfrules: client(
+    line,
+    '',
+    ['SPFRULES'],
+    'spf',
+    'SPF terms that are tried just before the failing `all` of a sender’s record.',
+  ),
+  spfguess: client(
+    line,
+    '',
+    ['SPFGUESS'],
+    'spf',
+    'SPF terms for senders whose domain has no record, such as `a/24 mx/24 ptr`; `spfrules` follow.',
+  ),
+  spfexp: client(
+    line,
+    '',
+    ['SPFEXP'],
+    'spf',
+    'Text for clients that are refused when the domain has no text of its own, with SPF macros; empty: that of the old patch.',
+  ),
+  spfheader: file(
+    oneOf('classic', 'rfc7208'),
+    'classic',
+    'spf',
+    'The Received-SPF field in the words of the qmail patch, or in those of RFC 7208 9.1.',
+  ),
 
   // Content checks
   quarantineevents: file(

@@ -1,7 +1,10 @@
 import { promises } from 'node:dns';
 import type { Dns, DnsAnswer } from '../model/dns.ts';
 import { AnswerCache } from './cache.ts';
+import { askRaw } from './odd-names.ts';
 import { reverseLookupName } from './reverse.ts';
+import type { RawRecord, RecordType } from './wire.ts';
+import { DATA } from './wire.ts';
 
 export interface ResolverOptions {
   /** `IP`, `IP:PORT` or `[IPv6]:PORT`; absent or empty: those of /etc/resolv.conf. A malformed one throws. */
@@ -63,9 +66,25 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   if (options.servers && options.servers.length > 0) ares.setServers(options.servers);
   let closed = false;
 
+  /** As c-ares would, for names that node:dns does not hand it. */
+  const askOdd = async <T>(name: string, { type, read }: Query<T>): Promise<Records<T>> => {
+    const raw = await askRaw({ name, type, servers: ares.getServers(), timeout, tries });
+    const records: T[] = [];
+    for (const record of raw) {
+      const value = read(record);
+      if (value !== null) records.push(value);
+    }
+    if (records.length < raw.length) throw Object.assign(new Error('broken record'), { code: 'EBADRESP' });
+    return { records, ttl: raw.length === 0 ? null : Math.min(...raw.map(({ ttl }) => ttl)) };
+  };
+
   const ask = async <T>(name: string, query: Query<T>): Promise<Found<T>> => {
     try {
-      const { records, ttl } = await withDeadline(query(ares, name), deadline);
+      const asked = query.ask(ares, name).catch((error: unknown) => {
+        if (errorCode(error) !== 'EBADNAME') throw error;
+        return askOdd(name, query);
+      });
+      const { records, ttl } = await withDeadline(asked, deadline);
       const answer: DnsAnswer<T> =
         records.length > 0 ? { kind: 'found', records } : { kind: 'none', nxdomain: false };
       return { answer, keepMs: ttl === null ? positiveMs : Math.min(ttl, MAX_TTL_S) * 1000 };
@@ -118,26 +137,45 @@ interface Found<T> {
   readonly keepMs: number;
 }
 
-type Query<T> = (ares: promises.Resolver, name: string) => Promise<Records<T>>;
+interface Query<T> {
+  readonly type: RecordType;
+  ask(ares: promises.Resolver, name: string): Promise<Records<T>>;
+  /** Reads a record that c-ares has not read for us; null when it is broken. */
+  readonly read: (record: RawRecord) => T | null;
+}
 
-const queryA: Query<string> = async (ares, name) => addresses(await ares.resolve4(name, { ttl: true }));
-const queryAaaa: Query<string> = async (ares, name) => addresses(await ares.resolve6(name, { ttl: true }));
+const queryA: Query<string> = {
+  type: 'A',
+  ask: async (ares, name) => addresses(await ares.resolve4(name, { ttl: true })),
+  read: DATA.A,
+};
+const queryAaaa: Query<string> = {
+  type: 'AAAA',
+  ask: async (ares, name) => addresses(await ares.resolve6(name, { ttl: true })),
+  read: DATA.AAAA,
+};
 // c-ares hands the strings over one char a byte: 0xE9 comes as U+00E9, NUL as NUL.
-const queryTxt: Query<readonly string[]> = async (ares, name) => ({
-  records: await ares.resolveTxt(name),
-  ttl: null,
-});
-const queryMx: Query<{ readonly preference: number; readonly host: string }> = async (ares, name) => ({
-  records: (await ares.resolveMx(name)).map(mx => ({
-    preference: mx.priority,
-    host: withoutDot(mx.exchange),
-  })),
-  ttl: null,
-});
-const queryPtr: Query<string> = async (ares, name) => ({
-  records: (await ares.resolvePtr(name)).map(withoutDot),
-  ttl: null,
-});
+const queryTxt: Query<readonly string[]> = {
+  type: 'TXT',
+  ask: async (ares, name) => ({ records: await ares.resolveTxt(name), ttl: null }),
+  read: DATA.TXT,
+};
+const queryMx: Query<{ readonly preference: number; readonly host: string }> = {
+  type: 'MX',
+  ask: async (ares, name) => ({
+    records: (await ares.resolveMx(name)).map(mx => ({
+      preference: mx.priority,
+      host: withoutDot(mx.exchange),
+    })),
+    ttl: null,
+  }),
+  read: DATA.MX,
+};
+const queryPtr: Query<string> = {
+  type: 'PTR',
+  ask: async (ares, name) => ({ records: (await ares.resolvePtr(name)).map(withoutDot), ttl: null }),
+  read: DATA.PTR,
+};
 
 function addresses(found: readonly { readonly address: string; readonly ttl: number }[]): Records<string> {
   return { records: found.map(r => r.address), ttl: Math.min(...found.map(r => r.ttl)) };

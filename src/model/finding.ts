@@ -18,10 +18,14 @@ export interface Finding<R extends string = string> {
   readonly source?: string;
   /** Text for the client in place of the rule's own, when the rule's source supplies one (an RBL's TXT record). */
   readonly text?: string;
+  /** The same text cut into lines, where it is too long for one (SPF's explanation). */
+  readonly lines?: readonly string[];
   /** Seconds by which a hit delays the answer (tarpit). */
   readonly delaySeconds?: number;
   /** Score in place of the one in `actions`, when the rule's source supplies one (a DNS list's weight). */
   readonly score?: number;
+  /** Header fields for the message, whole lines with CRLF, of clean bytes: they go below our Received field. */
+  readonly header?: string;
 }
 
 /** A finding as it stands in the record: with its stage, plugin and duration. */

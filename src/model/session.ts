@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { SpfOutcome } from './spf.ts';
 
 /** Who is connected. Absent (`null` in Session) for a local submission that came over no network. */
 export interface Client {
@@ -69,6 +70,8 @@ export interface MailFacts extends HeloFacts {
   /** The envelope sender; null is the null sender `<>` of bounces (RFC 5321 4.5.5). */
   readonly sender: Address | null;
   readonly parameters: MailParameters;
+  /** SPF of the client for this sender: evaluated for the first who asks, and never when there is no client. */
+  spf(): SpfOutcome | Promise<SpfOutcome>;
 }
 
 /** ... when the `rcpt` checks run, once for each recipient. */

@@ -1,3 +1,4 @@
+import type { Finding } from '../model/finding.ts';
 import type { Verdict } from '../model/verdict.ts';
 
 /**
@@ -17,4 +18,11 @@ export function addedHeaders(verdict: Verdict | null): string {
   for (const tag of tags) lines.push(`X-Postern-Tag: ${tag}\r\n`);
   if (score !== 0) lines.push(`X-Postern-Score: ${score}\r\n`);
   return lines.join('');
+}
+
+/** The header fields that checks have for the message (Received-SPF), in the order of the findings, each once. */
+export function foundHeaders(findings: Iterable<Finding>): string {
+  const fields = new Set<string>();
+  for (const { header } of findings) if (header !== undefined) fields.add(header);
+  return [...fields].join('');
 }

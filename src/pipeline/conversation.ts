@@ -8,11 +8,13 @@ import { TIERS } from '../model/plugin.ts';
 import type { EventName, VerdictRecord } from '../model/record.ts';
 import type { Reply } from '../model/reply.ts';
 import type { Caller, Client, Helo, HeloFacts, MailFacts, MailParameters, Tls } from '../model/session.ts';
+import type { SpfQuestion } from '../model/spf.ts';
 import type { Stage } from '../model/stage.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
 import { decide } from '../policy/decide.ts';
 import type { Answer } from './answer.ts';
+import { once } from './once.ts';
 import type { House } from './parts.ts';
 import { policyRules } from './policy-rules.ts';
 import type { EventFacts } from './record.ts';
@@ -137,7 +139,12 @@ export class Conversation implements TransactionSession {
   /** A transaction begins. */
   mail(sender: Address | null, parameters: MailParameters): Answer | Promise<Answer> {
     this.reset();
-    const facts: MailFacts = { ...this.#facts, sender, parameters };
+    const facts: MailFacts = {
+      ...this.#facts,
+      sender,
+      parameters,
+      spf: once(() => this.gateway.parts.services.spf(this.#spfQuestion(sender))),
+    };
     const transaction = new Transaction(this, facts, this.#eventId());
     transaction.findings = this.#begin('mail', facts);
     this.#transaction = transaction;
@@ -260,6 +267,22 @@ export class Conversation implements TransactionSession {
 
   record(event: EventFacts): void {
     this.gateway.parts.journal.write(this.draft(event));
+  }
+
+  #spfQuestion(sender: Address | null): SpfQuestion {
+    const ip = this.client?.ip ?? '';
+    const { me, spfrules, spfguess, spfexp, spfheader } = this.settings.values;
+    return {
+      ip,
+      ownAddress: this.gateway.parts.isOwnAddress(ip),
+      helo: this.#facts.helo?.name ?? '',
+      sender: sender?.text ?? '',
+      receiver: me,
+      rules: spfrules,
+      guess: spfguess,
+      explanation: spfexp,
+      header: spfheader,
+    };
   }
 
   /** Ids of events begin with the session's, which is how a session's events are found. */

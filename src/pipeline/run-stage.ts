@@ -3,6 +3,7 @@ import type { SettingName, SettingValues } from '../control/settings.ts';
 import type { Dns } from '../model/dns.ts';
 import type { Finding, RecordedFinding } from '../model/finding.ts';
 import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
+import type { SpfCheck } from '../model/spf.ts';
 import type { Stage } from '../model/stage.ts';
 import { STAGES } from '../model/stage.ts';
 
@@ -12,6 +13,8 @@ export type AnyPlugin = Plugin<SettingValues, SettingName>;
 /** What plugins are handed besides facts and settings. */
 export interface Services {
   readonly dns: Dns;
+  /** SPF, whose result is a fact of the transaction. */
+  readonly spf: SpfCheck;
   readonly now: () => number;
 }
 

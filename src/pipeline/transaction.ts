@@ -16,7 +16,7 @@ import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
-import { addedHeaders } from './added-headers.ts';
+import { addedHeaders, foundHeaders } from './added-headers.ts';
 import type { Answer } from './answer.ts';
 import { Deliveries, FAULT_RULE, faultFinding } from './deliveries.ts';
 import type { HeldRecipient, House } from './parts.ts';
@@ -35,6 +35,7 @@ import {
   refusedForAll,
   ruleOf,
 } from './outcome.ts';
+import { once } from './once.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
@@ -360,9 +361,10 @@ export class Transaction {
     const received = this.handsBack
       ? queuedField(settings.values.me, this.id, now)
       : receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
+    const found = foundHeaders(this.#everyFinding());
     const made = new Map<string, Buffer>();
     return verdict => {
-      const text = received + addedHeaders(verdict);
+      const text = received + found + addedHeaders(verdict);
       let block = made.get(text);
       if (block === undefined) {
         block = Buffer.from(text, 'latin1');
@@ -434,6 +436,13 @@ export class Transaction {
     };
   }
 
+  *#everyFinding(): Iterable<RecordedFinding> {
+    yield* this.#conversation.sessionFindings();
+    yield* this.findings.done;
+    yield* this.#groupFindings.all();
+    for (const { findings } of this.#accepted) yield* findings;
+  }
+
   /** All findings for the record; of each recipient after the first only what may have decided something. */
   #allFindings(): RecordedFinding[] {
     const shared = [
@@ -488,13 +497,4 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T | 'late'>
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** `make` with its first answer remembered: asked twice, it does its work once. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

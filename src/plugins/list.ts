@@ -14,6 +14,7 @@ import { nullsender } from './nullsender.ts';
 import { rbl } from './rbl.ts';
 import { rcpthosts } from './rcpthosts.ts';
 import { regex } from './regex.ts';
+import { spf } from './spf.ts';
 import { tarpit } from './tarpit.ts';
 
 /** Every check there is, in the order in which the record shows them: the table of contents of the product. */
@@ -23,6 +24,7 @@ export const PLUGINS = [
   rbl,
   badhelo,
   badmailfrom,
+  spf,
   rcpthosts,
   badmailto,
   maxrcpt,

@@ -121,7 +121,7 @@ function reaches(score: number, threshold: number): boolean {
   return threshold > 0 && score >= threshold;
 }
 
-/** The reply of the action, with the finding's own text in the place of %TEXT%. */
+/** The reply of the action, with the finding's own text in the place of %TEXT%; a text of several lines makes as many. */
 function refusalReply(template: Reply | null, finding: RecordedFinding, digit: '4' | '5'): Reply {
   if (template === null) {
     const code = digit === '4' ? 451 : 554;
@@ -132,8 +132,17 @@ function refusalReply(template: Reply | null, finding: RecordedFinding, digit: '
     );
   }
   if (!template.lines.some(line => line.includes('%TEXT%'))) return template;
-  const text = printable(finding.text ?? '');
-  return { ...template, lines: template.lines.map(line => line.replaceAll('%TEXT%', () => text)) };
+  const texts = (finding.lines ?? [finding.text ?? '']).map(printable);
+  return { ...template, lines: template.lines.flatMap(line => withTexts(line, texts)) };
+}
+
+/** What stands before %TEXT% goes with the first of `texts`, what stands behind it with the last. */
+function withTexts(line: string, texts: readonly string[]): string[] {
+  const [before = '', ...rest] = line.split('%TEXT%');
+  if (rest.length === 0) return [line];
+  if (rest.length > 1) return [line.replaceAll('%TEXT%', () => texts.join(' '))];
+  const last = texts.length - 1;
+  return texts.map((text, i) => (i === 0 ? before : '') + text + (i === last ? (rest[0] ?? '') : ''));
 }
 
 /** As rblsmtpd does with text from outside: 200 bytes, and `?` for what is not printable ASCII. */

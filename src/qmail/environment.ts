@@ -22,19 +22,7 @@ export const TOLD_VARIABLES: readonly (readonly [whose: string, names: readonly 
   ],
   [
     'qmail-smtpd and its patches',
-    [
-      'AUTHINFO',
-      'HELO',
-      'RECIPIENT',
-      'REMOTE_USER',
-      'SENDER',
-      'SMTPAUTHUSER',
-      'SMTPHELO',
-      'SPFBEHAVIOR',
-      'SPFEXP',
-      'SPFGUESS',
-      'SPFRULES',
-    ],
+    ['AUTHINFO', 'HELO', 'RECIPIENT', 'REMOTE_USER', 'SENDER', 'SMTPAUTHUSER', 'SMTPHELO'],
   ],
   ['qmail-inject', ['MAILHOST', 'MAILUSER', 'QMAILHOST', 'QMAILNAME', 'QMAILUSER']],
   [

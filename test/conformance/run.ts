@@ -9,9 +9,10 @@ import { EXCEPTIONS, NOT_IN_THIS_RELEASE } from './exceptions.ts';
 import type { Outcome, Suite, Verdict } from './outcome.ts';
 import { rblsmtpd } from './rblsmtpd.ts';
 import { sessions } from './sessions.ts';
+import { diffSeeds, rfc7208 } from './spf.ts';
 import { tcprules } from './tcprules.ts';
 
-const SUITES: readonly Suite[] = [tcprules, rblsmtpd, sessions, attachments];
+const SUITES: readonly Suite[] = [tcprules, rblsmtpd, sessions, attachments, rfc7208, diffSeeds];
 const VERDICTS: readonly Verdict[] = ['pass', 'fail', 'noted', 'passed over', 'excepted'];
 const USAGE = `usage: npm run conformance -- [--suites DIR] [NAME…]
 A NAME is a suite (${SUITES.map(suite => nameOf(suite)).join(', ')}), the id of a case, or the beginning of ids (smuggle/).`;

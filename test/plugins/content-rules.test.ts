@@ -65,6 +65,7 @@ async function facts(read: MessageFacts['mime'], text = MAIL): Promise<MessageFa
     tls: null,
     sender: address('a@example.net'),
     parameters: { size: null, body: null, smtputf8: false },
+    spf: () => assert.fail('no rule about content asks for it'),
     recipients: [address('b@example.com')],
     message: await messageOf(text),
     mime: read,

@@ -161,6 +161,16 @@ test('%TEXT% is the finding’s own text, made harmless', () => {
   assert.equal(answer('x'.repeat(1000))[0], `${'x'.repeat(200)} says ${'x'.repeat(200)}`);
 });
 
+test('a text in lines makes as many: what stands around %TEXT% goes with the first and the last', () => {
+  const one = reply(550, '5.7.1', '<%TEXT%>');
+  const policy = { ...rules(), action: (): Action => ({ kind: 'reject', reply: one }) };
+  const answer = (lines: readonly string[]) => shown(decide([finding('SPF_FAIL', { lines })], policy));
+  assert.equal(answer(['a', 'b\r\n', 'c']), 'reject SPF_FAIL: 550 5.7.1 <a/b??/c>');
+  assert.equal(answer(['a']), 'reject SPF_FAIL: 550 5.7.1 <a>');
+  const twice = shown(decide([finding('LISTED', { text: 'a b', lines: ['a', 'b'] })], rules()));
+  assert.equal(twice, 'reject LISTED: 553 5.7.1 a b says a b');
+});
+
 test('more findings never make a verdict milder', () => {
   const strength = ['continue', 'quarantine', 'discard', 'defer', 'reject'];
   const names = fc.constantFrom(...Object.keys(ACTIONS).filter(name => name !== 'MINUS'));

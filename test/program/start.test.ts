@@ -39,7 +39,7 @@ const REFUSED: Readonly<Record<string, { files: ControlFiles; says: readonly Reg
   },
   'a listen address that is none': {
     files: { listen: '127.0.0.1:0\nlocalhost:25\n' },
-    says: [/^control\/listen:2: "localhost:25" is not IP:PORT or \[IPv6\]:PORT/m],
+    says: [/^control\/listen:2: "localhost:25" is not IP:PORT, \[IPv6\]:PORT or none/m],
   },
   'a proxy network that is none': {
     files: { proxyfrom: '10.0.0.0/8\n10.1\n' },

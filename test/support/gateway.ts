@@ -15,6 +15,8 @@ const USUAL: ControlFiles = {
   workers: '1\n',
   rcpthosts: 'example.com\n',
   smtproutes: ':Maildir maildir\n',
+  // A client from elsewhere must not have a test ask the real DNS; `null` is the shipped value.
+  spfbehavior: '0\n',
 };
 
 /** A line of the gateway's log, as pino writes it. */
