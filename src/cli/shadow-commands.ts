@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { PlaceOptions } from './places.ts';
+import type { ShadowOptions } from './shadow-report.ts';
 
 /** The commands of `postern shadow`, put below `parent`. */
 export function shadowCommands(parent: Command, withPlaces: (command: Command) => Command): void {
@@ -14,9 +15,4 @@ export function shadowCommands(parent: Command, withPlaces: (command: Command) =
       const { shadowReport } = await import('./shadow-report.ts');
       process.exitCode = await shadowReport(options, console.log);
     });
-}
-
-export interface ShadowOptions {
-  readonly since?: string;
-  readonly json: boolean;
 }

@@ -6,7 +6,11 @@ import type { PlaceOptions } from './places.ts';
 import { storeFile } from './places.ts';
 import { age } from './quarantine-filter.ts';
 import { EXIT, withConfiguration } from './quarantine-open.ts';
-import type { ShadowOptions } from './shadow-commands.ts';
+
+export interface ShadowOptions {
+  readonly since?: string;
+  readonly json: boolean;
+}
 
 /**
  * `postern shadow report`: reads the records of shadow mode and prints where Postern and the old filter disagree, while

@@ -1,4 +1,4 @@
-import type { Parameter } from './parameters.ts';
+import type { Parameter } from './parameterised.ts';
 
 /** A parameter as it is written, before RFC 2231 continuations are joined. */
 export interface Segment {

@@ -4,7 +4,7 @@ import { decodeCharset, decodeUndeclared, hasReplacement } from '../charset.ts';
 import { decodeWords } from '../words.ts';
 import { percentDecoded } from './continuations.ts';
 import { EXECUTABLE_EXTENSIONS, HARMLESS_EXTENSIONS } from './extensions.ts';
-import type { Parameter, Parameterised } from './parameters.ts';
+import type { Parameter, Parameterised } from './parameterised.ts';
 
 /** Longest text of a name, as src/model/mime.ts promises. */
 const MAX_TEXT = 4096;

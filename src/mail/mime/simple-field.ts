@@ -1,5 +1,5 @@
 import { parseParameterised } from './parameters.ts';
-import type { Parameter, Parameterised } from './parameters.ts';
+import type { Parameter, Parameterised } from './parameterised.ts';
 
 /** A first word as RFC 2045 5.1 has it. */
 const WORD = /[a-z0-9][\w.+-]*(?:\/[a-z0-9][\w.+-]*)?/iy;
