@@ -24,6 +24,8 @@ interface Judgement {
   readonly source: string | null;
   readonly term: string | null;
   readonly trouble: SpfTrouble | null;
+  /** See SpfOutcome. */
+  readonly guessFailed: boolean;
   readonly detail: string;
   /** The domain's own explanation. */
   readonly explanation: string | null;
@@ -101,7 +103,8 @@ async function judge(question: SpfQuestion, client: SpfClient, lookups: SpfLooku
   } catch (error) {
     // A guess that could not be made is no reason to turn anybody away (rc5).
     if (!(error instanceof SpfTrouble)) throw error;
-    return decided('none', domain, null, `${domain} has no record; spfguess: ${error.message}`);
+    const why = `${domain} has no record; spfguess: ${error.message}`;
+    return { ...decided('none', domain, null, why), guessFailed: error.result === 'temperror' };
   }
 }
 
@@ -130,7 +133,7 @@ function worded({ result, domain, term }: SpfDecision, note: string, guessed = f
 }
 
 function decided(result: SpfResult, source: string | null, term: string | null, detail: string): Judgement {
-  return { result, source, term, trouble: null, detail, explanation: null };
+  return { result, source, term, trouble: null, guessFailed: false, detail, explanation: null };
 }
 
 function troubled(trouble: SpfTrouble, domain: string): Judgement {
@@ -139,13 +142,14 @@ function troubled(trouble: SpfTrouble, domain: string): Judgement {
     trouble.kind === 'syntax' || trouble.kind === 'mechanism'
       ? `${trouble.kind === 'syntax' ? 'syntax error' : 'unknown mechanism'} at ${trouble.message} (record of ${whose})`
       : trouble.message;
-  return { result: trouble.result, source: whose, term: null, trouble, detail: what, explanation: null };
+  const { result } = trouble;
+  return { result, source: whose, term: null, trouble, guessFailed: false, detail: what, explanation: null };
 }
 
 function outcome(
   question: SpfQuestion,
   client: SpfClient,
-  { result, source, term, trouble, detail, explanation }: Judgement,
+  { result, source, term, trouble, guessFailed, detail, explanation }: Judgement,
   lookups: readonly string[],
 ): SpfOutcome {
   const { domain } = client;
@@ -166,7 +170,7 @@ function outcome(
       error: trouble?.kind === 'mechanism' ? trouble.message : '',
     });
   const text = result === 'pass' ? '' : printableExplanation(explanation ?? classic());
-  return { result, domain, detail, lookups, explanation: text, header };
+  return { result, domain, guessFailed, detail, lookups, explanation: text, header };
 }
 
 /** The sender, unless it is null or has no domain. */

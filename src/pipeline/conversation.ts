@@ -57,7 +57,11 @@ export class Conversation implements TransactionSession {
     gateway: House,
     configuration: Configuration,
     client: Client | null,
-    queued: { readonly caller: Caller | null; readonly effective: Effective } | null,
+    queued: {
+      readonly caller: Caller | null;
+      readonly authenticated: boolean;
+      readonly effective: Effective;
+    } | null,
   ) {
     this.gateway = gateway;
     this.configuration = configuration;
@@ -74,7 +78,7 @@ export class Conversation implements TransactionSession {
     this.#facts = {
       sessionId: this.id,
       client,
-      relayClient: this.settings.values.relayclient !== null,
+      relayClient: this.settings.values.relayclient !== null || queued?.authenticated === true,
       startedAt: this.now(),
       earlyBytes: 0,
       helo: null,
@@ -136,8 +140,12 @@ export class Conversation implements TransactionSession {
     for (const tier of TIERS) findings.add(skippedTier(this.stages, stage, tier, why));
   }
 
-  /** A transaction begins. */
-  mail(sender: Address | null, parameters: MailParameters): Answer | Promise<Answer> {
+  /** A transaction begins. `recipients`: all that will come, where that is known. */
+  mail(
+    sender: Address | null,
+    parameters: MailParameters,
+    recipients: readonly Address[] | null = null,
+  ): Answer | Promise<Answer> {
     this.reset();
     const facts: MailFacts = {
       ...this.#facts,
@@ -145,7 +153,7 @@ export class Conversation implements TransactionSession {
       parameters,
       spf: once(() => this.gateway.parts.services.spf(this.#spfQuestion(sender))),
     };
-    const transaction = new Transaction(this, facts, this.#eventId());
+    const transaction = new Transaction(this, facts, this.#eventId(), recipients);
     transaction.findings = this.#begin('mail', facts);
     this.#transaction = transaction;
     const accepted = { reply: REPLIES.senderOk, eventId: transaction.id };

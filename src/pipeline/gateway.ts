@@ -3,6 +3,14 @@ import { Conversation } from './conversation.ts';
 import type { GatewayParts, House } from './parts.ts';
 import { StageTable } from './run-stage.ts';
 
+/** Who queues a message through us, and for whom. */
+export interface Queuing {
+  readonly caller: Caller | null;
+  readonly client: Client | null;
+  /** The user has proved who he is: as good as RELAYCLIENT. */
+  readonly authenticated: boolean;
+}
+
 /**
  * The pipeline as the edges see it: it opens conversations, which take what a client says and give back replies. It
  * does not know how they are said.
@@ -25,14 +33,10 @@ export class Gateway implements House {
   }
 
   /** The same with a program that queues a message: its settings come from its environment, not from tcp.smtp. */
-  openFor(
-    caller: Caller | null,
-    client: Client | null,
-    variables: ReadonlyMap<string, string>,
-  ): Conversation {
+  openFor(queuing: Queuing, variables: ReadonlyMap<string, string>): Conversation {
     const configuration = this.parts.configuration();
     const effective = configuration.forEnvironment(variables);
-    return new Conversation(this, configuration, client, { caller, effective });
+    return new Conversation(this, configuration, queuing.client, { ...queuing, effective });
   }
 
   stages(checks: readonly string[]): StageTable {

@@ -63,10 +63,15 @@ export function joined(verdicts: readonly Verdict[]): Verdict | null {
   if (passing.length === 0) return null;
   return {
     kind: 'continue',
-    score: Math.max(...passing.map(v => v.score)),
+    score: largest(passing.map(v => v.score)),
     tags: [...new Set(passing.flatMap(v => v.tags))],
-    delaySeconds: Math.max(...passing.map(v => v.delaySeconds)),
+    delaySeconds: largest(passing.map(v => v.delaySeconds)),
   };
+}
+
+/** Of any number of numbers: as arguments of Math.max, a hundred thousand would be too many. */
+function largest(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => Math.max(a, b), -Infinity);
 }
 
 /** One answer for all: refused only when everybody's verdict refuses, and only for now when anybody's is for now. */

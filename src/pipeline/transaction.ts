@@ -79,14 +79,26 @@ export class Transaction {
   readonly #conversation: TransactionSession;
   readonly #accepted: AcceptedRecipient[] = [];
   readonly #deliveries: Deliveries;
+  /** One set of settings for all, known from the beginning. */
+  readonly #shared: Effective | null;
   #attempts = 0;
 
-  constructor(conversation: TransactionSession, facts: MailFacts, id: string) {
+  constructor(
+    conversation: TransactionSession,
+    facts: MailFacts,
+    id: string,
+    recipients: readonly Address[] | null,
+  ) {
     this.#conversation = conversation;
     this.facts = facts;
     this.id = id;
     this.startedAt = conversation.now();
-    const { configuration, gateway } = conversation;
+    const { configuration, gateway, settings } = conversation;
+    // With `recipients=last`, and everybody known: nobody is judged by settings that will not count in the end.
+    this.#shared =
+      recipients !== null && settings.values.recipients === 'last'
+        ? configuration.forMessage(settings, facts.sender, recipients)
+        : null;
     this.#deliveries = new Deliveries(
       recipient => gateway.parts.router(configuration).route(recipient),
       { sender: facts.sender, parameters: facts.parameters, eventId: id },
@@ -109,7 +121,7 @@ export class Transaction {
     const { settings, configuration, gateway } = this.#conversation;
     const startedAt = this.#conversation.now();
     const recipient = meantRecipient(said, settings, gateway.parts.isOwnAddress);
-    const effective = configuration.forRecipient(settings, recipient);
+    const effective = this.#shared ?? configuration.forRecipient(settings, recipient);
     const facts: RcptFacts = {
       ...this.facts,
       recipient,
@@ -215,7 +227,7 @@ export class Transaction {
   /** `recipients=last`: one set of settings for everybody, as simscan has it. */
   #shareSettings(): void {
     const { settings, configuration } = this.#conversation;
-    if (settings.values.recipients !== 'last') return;
+    if (settings.values.recipients !== 'last' || this.#shared !== null) return;
     const effective = configuration.forMessage(settings, this.facts.sender, this.#recipients());
     for (const [i, accepted] of this.#accepted.entries()) this.#accepted[i] = { ...accepted, effective };
   }

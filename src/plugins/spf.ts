@@ -96,10 +96,11 @@ function told({ result, domain, detail, lookups, header }: SpfOutcome): Finding<
 
 /** What refuses the mail under this spfbehavior, if anything. */
 function refusal(outcome: SpfOutcome, behavior: number, source: string): Finding<Rule>[] {
-  const { result, domain, detail, explanation } = outcome;
+  const { result, domain, detail, explanation, guessFailed } = outcome;
   if (result === 'pass') return [];
-  const [rule, from] = REFUSED_FROM[result];
+  const [noted, from] = REFUSED_FROM[result];
   if (behavior < from) return [];
+  const rule = guessFailed ? 'SPF_TEMPERROR' : noted;
   const hit = { rule, state: 'hit', value: domain, detail: `${result}: ${detail}`, source } as const;
   if (explanation.length <= MAX_LINE) return [{ ...hit, text: explanation }];
   return [{ ...hit, text: explanation, lines: linesOf(explanation) }];

@@ -10,7 +10,10 @@ const T = 0x54;
 
 /** Reads `F` sender NUL, `T` recipient NUL …, NUL, in pieces. The last NUL is the caller's word that it means it. */
 export class EnvelopeReader {
+  /** There were more recipients than are taken; they are passed over. */
+  tooMany = false;
   readonly #limit: number;
+  readonly #most: number;
   readonly #recipients: string[] = [];
   #sender: string | null = null;
   /** The address that is being read, without its letter; null between two. */
@@ -18,9 +21,10 @@ export class EnvelopeReader {
   #bytes = 0;
   #over = false;
 
-  /** `limit`: bytes that an envelope may have. */
-  constructor(limit: number) {
+  /** `limit`: bytes that an envelope may have; `most`: recipients that are kept. */
+  constructor(limit: number, most: number) {
     this.#limit = limit;
+    this.#most = most;
   }
 
   /** The next bytes. Throws a RangeError for what is no envelope, or too long a one. */
@@ -39,7 +43,8 @@ export class EnvelopeReader {
       if (nul < 0) return;
       at = nul + 1;
       if (this.#sender === null) this.#sender = this.#open;
-      else this.#recipients.push(this.#open);
+      else if (this.#recipients.length < this.#most) this.#recipients.push(this.#open);
+      else this.tooMany = true;
       this.#open = null;
     }
   }

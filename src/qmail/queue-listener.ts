@@ -1,11 +1,15 @@
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import { promisify } from 'node:util';
 import { reply } from '../model/reply.ts';
 import { no } from './answers.ts';
 import type { QueueParts } from './queue-session.ts';
 import { QueueSession } from './queue-session.ts';
 
 const BUSY = reply(451, '4.3.2', 'too many messages at a time, try again later (#4.3.2)');
+
+/** How long one that is turned away may take to leave, milliseconds. */
+const BUSY_MS = 10_000;
 
 /** Accepts the connections of postern-queue on a Unix socket. */
 export class QueueListener {
@@ -20,6 +24,16 @@ export class QueueListener {
     this.#parts = parts;
     this.#clients = clients;
     this.#server = createServer({ allowHalfOpen: false }, socket => this.#accepted(socket));
+  }
+
+  /** Questions that are open. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Connections that are open, those that were turned away among them. */
+  connections(): Promise<number> {
+    return promisify(this.#server.getConnections.bind(this.#server))();
   }
 
   /** Listens at `path`; rejects when it cannot be had. */
@@ -48,7 +62,9 @@ export class QueueListener {
 
   #accepted(socket: Socket): void {
     if (this.#sessions.size >= this.#clients()) {
-      socket.on('error', () => undefined);
+      // What it sends is read and forgotten: unread, it would keep the connection open for ever.
+      socket.on('error', () => undefined).resume();
+      socket.setTimeout(BUSY_MS, () => socket.destroy());
       socket.end(Buffer.concat(no(BUSY, null)));
       return;
     }

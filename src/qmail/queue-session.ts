@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { LineEnds } from '../mail/line-ends.ts';
 import type { SpoolLimits } from '../mail/message-writer.ts';
 import { takeTurns } from '../mail/turns.ts';
+import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
 import type { Message } from '../model/message.ts';
 import type { Caller } from '../model/session.ts';
@@ -25,6 +26,11 @@ const PROTOCOL = '1';
 
 /** Bytes. An envelope of 10,000 recipients has some 400 kB. */
 const MAX_ENVELOPE = 16 * 1024 * 1024;
+
+/** Each costs some 1.6 kB while it is judged, and has to fit into a held copy's head. */
+const MAX_RECIPIENTS = 30_000;
+
+const TOO_MANY = reply(452, '4.5.3', `more than ${MAX_RECIPIENTS} recipients (#4.5.3)`);
 
 /** So many recipients are judged without giving others their turn. */
 const FEW = 20;
@@ -70,7 +76,7 @@ export class QueueSession {
   readonly #ended: () => void;
   readonly #reader = new FrameReader();
   readonly #variables = new Map<string, string>();
-  readonly #envelope = new EnvelopeReader(MAX_ENVELOPE);
+  readonly #envelope = new EnvelopeReader(MAX_ENVELOPE, MAX_RECIPIENTS);
   #caller: Caller | null = null;
   #message: QueueMessage | null = null;
   #state: 'version' | 'about' | 'message' | 'envelope' | 'deciding' | 'over' = 'version';
@@ -78,6 +84,8 @@ export class QueueSession {
   /** Shadow mode: what the old filter said. */
   readonly #outcome = Promise.withResolvers<string>();
   #conversation: Conversation | null = null;
+  /** Nobody is there any more to hear an answer that has not been given. */
+  #gone = false;
 
   /** `ended` is called once, when all is over. */
   constructor(socket: Socket, parts: QueueParts, ended: () => void) {
@@ -165,10 +173,18 @@ export class QueueSession {
     const envelope = this.#envelope.finish();
     if (envelope === null) throw new Garbage('the envelope has no end');
     this.#state = 'deciding';
-    this.#decide(envelope).catch((error: unknown) => {
-      this.#parts.problem(this.#conversation?.id ?? '', error);
-      this.#answer(no(BROKEN, null));
-    });
+    if (this.#envelope.tooMany) {
+      this.#message?.discard();
+      return this.#answer(no(TOO_MANY, null));
+    }
+    this.#decide(envelope)
+      .catch((error: unknown) => {
+        if (!this.#gone) this.#parts.problem(this.#conversation?.id ?? '', error);
+        this.#answer(no(BROKEN, null));
+      })
+      .finally(() => {
+        if (this.#gone && !this.#shadow) this.#conversation?.abandoned('before the answer');
+      });
   }
 
   async #decide(envelope: QueueEnvelope): Promise<void> {
@@ -182,7 +198,7 @@ export class QueueSession {
     }
     if (this.#shadow) return this.#look(message, envelope);
     const by = bringer(this.#variables, message.header.toString('latin1'));
-    const conversation = this.#parts.gateway.openFor(this.#caller, by.client, this.#variables);
+    const conversation = this.#parts.gateway.openFor({ ...by, caller: this.#caller }, this.#variables);
     // Nobody to decide about; qmail-queue takes that.
     if (envelope.recipients.length === 0) {
       message.release();
@@ -194,7 +210,7 @@ export class QueueSession {
       this.#parts.problem(conversation.id, new Error('qmailqueue names postern-queue itself'));
       return this.#answer(no(LOOP, null));
     }
-    const { reply: said, eventId } = await this.#ask(conversation, by, message, envelope);
+    const { reply: said, eventId } = await this.#asked(conversation, by, message, envelope);
     const handed = this.#parts.handBack.take(eventId);
     if (said.code >= 400) return this.#answer(no(said, eventId));
     if (handed === null) return this.#answer(allSeenTo());
@@ -203,6 +219,20 @@ export class QueueSession {
     if (block.length > MAX_HEADER_BLOCK) throw new Error(`a header block of ${block.length} bytes`);
     const next = nextProgram(conversation, handed.recipients[0] ?? '');
     this.#answer(yes(block, next, { sender: envelope.sender, recipients: handed.recipients }));
+  }
+
+  /** `#ask`; the message is released, whatever comes of it. */
+  async #asked(
+    conversation: Conversation,
+    by: Bringer,
+    message: Message,
+    envelope: QueueEnvelope,
+  ): Promise<Answer> {
+    try {
+      return await this.#ask(conversation, by, message, envelope);
+    } finally {
+      message.release();
+    }
   }
 
   /** Everything that a session and a transaction go through, in one go. */
@@ -218,20 +248,21 @@ export class QueueSession {
     if (helo === null) conversation.skip('helo', 'what the client said is not told');
     else await conversation.helo(helo, tls);
     const parameters = { size: null, body: null, smtputf8: false } as const;
-    await conversation.mail(sender === '' ? null : address(sender), parameters);
+    const all = recipients.map(address);
+    await conversation.mail(sender === '' ? null : address(sender), parameters, all);
+    const refused = await this.#refusedBefore(conversation, all);
+    return refused ?? conversation.message(message);
+  }
+
+  /** Everybody, and the checks that need all of them. Null: the message is next. */
+  async #refusedBefore(conversation: Conversation, recipients: readonly Address[]): Promise<Answer | null> {
     const turns = recipients.length > FEW ? takeTurns(conversation.signal) : null;
     for (const recipient of recipients) {
-      const answer = await conversation.rcpt(address(recipient));
-      if (answer.reply.code >= 400) {
-        message.release();
-        return answer;
-      }
+      const answer = await conversation.rcpt(recipient);
+      if (answer.reply.code >= 400) return answer;
       if (turns?.over() === true) await turns.yield();
     }
-    const refused = await conversation.data();
-    if (refused === null) return conversation.message(message);
-    message.release();
-    return refused;
+    return conversation.data();
   }
 
   /** Shadow mode: looks without any effect, and writes down what came of it beside what the old filter said. */
@@ -242,8 +273,8 @@ export class QueueSession {
     const by = bringer(this.#variables, message.header.toString('latin1'));
     if (envelope.recipients.length === 0) message.release();
     else {
-      const conversation = gateway.openFor(this.#caller, by.client, this.#variables);
-      const { eventId } = await this.#ask(conversation, by, message, envelope);
+      const conversation = gateway.openFor({ ...by, caller: this.#caller }, this.#variables);
+      const { eventId } = await this.#asked(conversation, by, message, envelope);
       this.#parts.handBack.take(eventId);
     }
     const said = await this.#outcome.promise;
@@ -259,12 +290,13 @@ export class QueueSession {
 
   #closed(): void {
     const { begun } = this;
+    this.#gone = this.#state === 'deciding';
     this.#outcome.resolve('not told');
+    if (this.#state === 'message' || this.#state === 'envelope') this.#message?.discard();
     if (begun) {
-      this.#message?.discard();
-      const { client } = bringer(this.#variables, '');
+      const by = bringer(this.#variables, '');
       this.#parts.gateway
-        .openFor(this.#caller, client, this.#variables)
+        .openFor({ ...by, caller: this.#caller }, this.#variables)
         .abandoned(
           this.#state === 'envelope' ? 'before the end of the envelope' : 'before the end of the message',
         );

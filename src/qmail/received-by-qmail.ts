@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { address } from '../model/address.ts';
 import type { Client, Helo, Tls } from '../model/session.ts';
 
@@ -7,11 +8,13 @@ export interface Bringer {
   readonly client: Client | null;
   readonly helo: Helo | null;
   readonly tls: Tls | null;
+  /** The user has proved who he is: qmail-smtpd says so in the field that it writes (RFC 3848: `ESMTPA`, `ESMTPSA`). */
+  readonly authenticated: boolean;
 }
 
 /** The Received field that qmail-smtpd, or qpsmtpd 0.94, has just written (qmail-queue.md 2.1), unfolded. */
 const BY_QMAIL_SMTPD =
-  /^Received: from (\S+)( \(HELO ([^)]*)\))? \((?:[^@)]*@)?([^)@]+)\)\s+by \S+(?: \(qpsmtpd[^)]*\))? with (\S+)(?: encrypted)?;/;
+  /^Received: from (\S+)( \(HELO ([^)]*)\))? \((?:[^)]*@)?([^)@]+)\)\s+by \S+(?: \(qpsmtpd[^)]*\))? with (\S+)(?: encrypted)?;/;
 
 /**
  * Who brought a message: the client from the environment that tcpserver has made (tcp-environ(5)), HELO from the field
@@ -19,8 +22,9 @@ const BY_QMAIL_SMTPD =
  * qmail-inject, what stands on top is somebody else's. `header`: the message's header block, a byte string, CRLF lines.
  */
 export function bringer(variables: ReadonlyMap<string, string>, header: string): Bringer {
-  const ip = variables.get('TCPREMOTEIP');
-  if (ip === undefined || ip === '') return { client: null, helo: null, tls: null };
+  const told = variables.get('TCPREMOTEIP') ?? '';
+  const ip = told.replace(/%.*$/s, '');
+  if (isIP(ip) === 0) return { client: null, helo: null, tls: null, authenticated: false };
   const client: Client = {
     ip: ip.replace(/^::ffff:(?=[0-9.]+$)/i, '').toLowerCase(),
     port: portOf(variables.get('TCPREMOTEPORT')),
@@ -31,8 +35,10 @@ export function bringer(variables: ReadonlyMap<string, string>, header: string):
   };
   const field = /^.*(?:\r\n[ \t].*)*/.exec(header)?.[0].replaceAll('\r\n', '') ?? '';
   const [, host = '', , name, shownIp, protocol = ''] = BY_QMAIL_SMTPD.exec(field) ?? [];
-  if (shownIp === undefined || !sameAddress(shownIp, ip)) return { client, helo: null, tls: null };
+  if (shownIp === undefined || !sameAddress(shownIp, told))
+    return { client, helo: null, tls: null, authenticated: false };
   const verb = /^E|^UTF8/i.test(protocol) ? 'EHLO' : 'HELO';
+  const authenticated = /^(?:UTF8)?E?SMTPS?A$/i.test(protocol);
   const encrypted = /^(?:UTF8)?E?SMTPS/i.test(protocol);
   return {
     client,
@@ -41,6 +47,7 @@ export function bringer(variables: ReadonlyMap<string, string>, header: string):
     tls: encrypted
       ? { protocol: variables.get('SSL_PROTOCOL') ?? 'TLS', cipher: variables.get('SSL_CIPHER') ?? '' }
       : null,
+    authenticated,
   };
 }
 

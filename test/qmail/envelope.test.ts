@@ -5,7 +5,7 @@ import type { QueueEnvelope } from '../../src/qmail/envelope.ts';
 import { envelopeBytes, EnvelopeReader } from '../../src/qmail/envelope.ts';
 
 function read(text: string, piece = Math.max(1, text.length), limit = 10_000): QueueEnvelope | null {
-  const reader = new EnvelopeReader(limit);
+  const reader = new EnvelopeReader(limit, 1000);
   const bytes = Buffer.from(text, 'latin1');
   for (let at = 0; at < bytes.length; at += piece) reader.push(bytes.subarray(at, at + piece));
   return reader.finish();
@@ -45,6 +45,15 @@ test('an envelope has a largest size', () => {
   const text = `Fa\0${'Tb@example.com\0'.repeat(100)}\0`;
   assert.equal(read(text, 7, text.length)?.recipients.length, 100);
   assert.throws(() => read(text, 7, text.length - 1), RangeError);
+});
+
+test('an envelope has a largest number of recipients; the others are passed over, and that is said', () => {
+  const reader = new EnvelopeReader(10_000, 3);
+  reader.push(Buffer.from('Fa\0Tb\0Tc\0Td\0'));
+  assert.equal(reader.tooMany, false);
+  reader.push(Buffer.from('Te\0Tf\0\0'));
+  assert.equal(reader.tooMany, true);
+  assert.deepEqual(reader.finish()?.recipients, ['b', 'c', 'd']);
 });
 
 test('property: addresses are bytes', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { frames } from '../../src/qmail/frames.ts';
@@ -241,6 +242,97 @@ test('a quarantine that fails is for now', async t => {
   const control = { ssattach: '.exe', quarantineevents: '#', actions: 'ATTACH:quarantine' };
   const { ask } = await queueRig(t, { control, onHold });
   assert.match(shown(await ask(question({ message: EXE })))[0] ?? '', /^X GZthe message could not be stored/);
+});
+
+test('nothing stays open: not who is turned away, not a shadow that leaves early, not who leaves while it is judged', async t => {
+  const spools = () =>
+    readdirSync('/proc/self/fd').flatMap(fd => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).includes('.spool-') ? [fd] : [];
+      } catch {
+        return [];
+      }
+    }).length;
+  const { path, listener, records, problems } = await queueRig(t, { control: NEXT }, 3);
+  const large = MESSAGE + `${'x'.repeat(70)}\n`.repeat(10_000);
+  const leave = async (bytes: Buffer) => {
+    const socket = connect(path);
+    socket.on('error', () => undefined);
+    const closed = new Promise(resolve => socket.once('close', resolve));
+    await once(socket, 'connect');
+    await new Promise(resolve => socket.write(bytes, resolve));
+    socket.destroy();
+    await closed;
+  };
+  const all = question({ message: large });
+  const shadowed = Buffer.concat([version, ...frames('S'), all.subarray(version.length)]);
+  const many = `F\0${Array.from({ length: 3000 }, (_, i) => `Tu${i}@example.com\0`).join('')}\0`;
+  for (let i = 0; i < 12; i++) {
+    await leave(shadowed.subarray(0, shadowed.length - 5));
+    await leave(all.subarray(0, all.length - 5));
+    await leave(question({ message: large, envelope: many }));
+  }
+  await waitFor('the end of all sessions', () => listener.sessions === 0);
+  // Idle files are kept for the next messages; there are never more of them than are at work at a time.
+  await waitFor('spool files to be given back', () => spools() <= 8);
+  assert.deepEqual(problems, []);
+  assert.ok(records.some(one => one.event === 'message-abandoned'));
+
+  const waiting = await Promise.all(
+    Array.from({ length: 3 }, async () => {
+      const socket = connect(path);
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  await waitFor('three sessions', () => listener.sessions === 3);
+  for (let i = 0; i < 10; i++) {
+    const busy = connect(path);
+    busy.on('error', () => undefined);
+    const closed = new Promise(resolve => busy.once('close', resolve));
+    busy.write(all);
+    busy.resume();
+    await closed;
+  }
+  await waitFor('those turned away to be gone', async () => (await listener.connections()) === 3);
+  for (const socket of waiting) socket.destroy();
+});
+
+test('more recipients than are taken: try again later, and nothing is judged', async t => {
+  const { ask, records } = await queueRig(t, { control: NEXT });
+  const envelope = `F\0${'Tb@example.com\0'.repeat(30_001)}\0`;
+  assert.match(
+    shown(await ask(question({ envelope })))[0] ?? '',
+    /^X GZmore than 30000 recipients \(#4\.5\.3\)$/,
+  );
+  assert.deepEqual(records, []);
+});
+
+test('recipients=last: everybody is judged by the settings that count in the end', async t => {
+  const control = {
+    ...NEXT,
+    recipients: 'last',
+    badrcptto: 'a@example.com',
+    simcontrol: 'b@example.com:observe=BADRCPTTO',
+  };
+  const both = 'Fs@x\0Ta@example.com\0Tb@example.com\0\0';
+  const { ask, held, records } = await queueRig(t, { control });
+  assert.equal(shown(await ask(question({ envelope: both })))[2], `R ${both}`);
+  assert.deepEqual(held, []);
+  const decided = records[0]?.findings.filter(one => one.detail === 'decided').map(one => one.rule);
+  assert.deepEqual(decided, []);
+});
+
+test('who has logged in is as good as a relay client', async t => {
+  const { ask, records } = await queueRig(t, { control: { ...NEXT, badhelo: '^desk$' } });
+  const message = MESSAGE.replace('with SMTP', 'with ESMTPSA').replace(
+    '(192.0.2.7)',
+    '(joe@example.com@192.0.2.7)',
+  );
+  await ask(question({ message }));
+  assert.equal(records[0]?.relayClient, true);
+  await ask(question());
+  assert.equal(records[1]?.relayClient, false);
 });
 
 test('ping', async t => {

@@ -26,6 +26,11 @@ const FIELDS: readonly (readonly [what: string, header: string, helo: Bringer['h
   ],
   ['with ident', `Received: from unknown (HELO c) (joe@192.0.2.7)${REST}`, { verb: 'HELO', name: 'c' }],
   [
+    'with a user that is an address',
+    `Received: from unknown (HELO c) (joe@client.example@192.0.2.7)${REST}`,
+    { verb: 'HELO', name: 'c' },
+  ],
+  [
     'ESMTP of a patched qmail-smtpd',
     `Received: from unknown (HELO c) (192.0.2.7)${REST.replace('SMTP', 'ESMTP')}`,
     { verb: 'EHLO', name: 'c' },
@@ -81,8 +86,33 @@ test('TLS, as far as a patched qmail-smtpd tells it', () => {
 
 test('without a client there is nobody, whatever stands in the message', () => {
   const header = `Received: from unknown (HELO c) (192.0.2.7)${REST}`;
-  for (const variables of [new Map<string, string>(), new Map([['TCPREMOTEIP', '']])])
-    assert.deepEqual(bringer(variables, header), { client: null, helo: null, tls: null });
+  for (const variables of [
+    new Map<string, string>(),
+    new Map([['TCPREMOTEIP', '']]),
+    new Map([['TCPREMOTEIP', '192.0.2.7)\r\nX-Evil: yes']]),
+  ])
+    assert.deepEqual(bringer(variables, header), {
+      client: null,
+      helo: null,
+      tls: null,
+      authenticated: false,
+    });
+});
+
+test('who has logged in, by the word that qmail-smtpd writes', () => {
+  const words = {
+    SMTP: false,
+    ESMTP: false,
+    ESMTPS: false,
+    ESMTPA: true,
+    ESMTPSA: true,
+    SMTPA: true,
+    XA: false,
+  };
+  for (const [word, authenticated] of Object.entries(words)) {
+    const header = `Received: from unknown (HELO c) (u@192.0.2.7)${REST.replace('SMTP', word)}`;
+    assert.equal(bringer(SMTPD, header).authenticated, authenticated, word);
+  }
 });
 
 test('a hostile header takes no time', () => {
@@ -90,6 +120,7 @@ test('a hostile header takes no time', () => {
     `Received: from ${'('.repeat(60_000)}`,
     `Received: from x (${'@'.repeat(60_000)}`,
     `Received:${' from x ('.repeat(9000)}`,
+    `Received: from x (${'a@'.repeat(30_000)}`,
   ]) {
     const before = process.cpuUsage();
     assert.equal(bringer(SMTPD, `${text}\r\n`).helo, null);
