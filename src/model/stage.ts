@@ -15,8 +15,3 @@ export const STAGE_DOC: Readonly<Record<Stage, string>> = {
   data: 'the recipient list is complete; answered at DATA',
   message: 'header and body; answered after the final dot',
 };
-
-/** True when stage `a` runs before stage `b`. */
-export function isBefore(a: Stage, b: Stage): boolean {
-  return STAGES.indexOf(a) < STAGES.indexOf(b);
-}

@@ -3,7 +3,7 @@ import type { EventRule, EventRules } from '../control/quarantine-events.ts';
 import { fieldValue, headerFields } from '../mail/header.ts';
 import type { JudgedFile } from '../mail/mime/judged-files.ts';
 import { byteString, judgedFiles } from '../mail/mime/judged-files.ts';
-import { nameAnomalies } from '../mail/mime/file-names.ts';
+import { nameAnomalies } from '../mail/mime/name-anomalies.ts';
 import { takeTurns } from '../mail/turns.ts';
 import { decodeWords } from '../mail/words.ts';
 import type { Finding } from '../model/finding.ts';

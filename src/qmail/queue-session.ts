@@ -289,11 +289,12 @@ export class QueueSession {
   }
 
   #closed(): void {
-    const { begun } = this;
+    // A message has begun, and its envelope has not come to its end.
+    const begun = this.#state === 'message' || this.#state === 'envelope';
     this.#gone = this.#state === 'deciding';
     this.#outcome.resolve('not told');
-    if (this.#state === 'message' || this.#state === 'envelope') this.#message?.discard();
-    if (begun) {
+    if (begun) this.#message?.discard();
+    if (begun && !this.#shadow) {
       const by = bringer(this.#variables, '');
       this.#parts.gateway
         .openFor({ ...by, caller: this.#caller }, this.#variables)
@@ -304,11 +305,6 @@ export class QueueSession {
     if (!this.#shadow) this.#conversation?.close();
     this.#state = 'over';
     this.#ended();
-  }
-
-  /** A message has begun, and its envelope has not come to its end. */
-  get begun(): boolean {
-    return !this.#shadow && (this.#state === 'message' || this.#state === 'envelope');
   }
 }
 

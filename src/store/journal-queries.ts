@@ -24,8 +24,6 @@ export interface JournalTables {
   };
 }
 
-export type JournalQueries = ReturnType<typeof journalQueries>;
-
 /**
  * All queries on the journal, compiled for the dialect of `db`. Newest first is by time; the number only breaks ties,
  * since batches of several workers arrive in any order.

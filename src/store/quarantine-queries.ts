@@ -35,8 +35,6 @@ export interface QuarantineTables {
   };
 }
 
-export type QuarantineQueries = ReturnType<typeof quarantineQueries>;
-
 /** What the lists take. `''` and the widest times restrict nothing. */
 const LIST = {
   beforeTime: 0,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Cdb, CdbError, writeCdb } from '../../src/control/cdb.ts';
+import { Cdb, CdbError } from '../../src/control/cdb.ts';
+import { writeCdb } from '../support/cdb-writer.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { writeCdb } from '../../src/control/cdb.ts';
+import { writeCdb } from '../support/cdb-writer.ts';
 import { Complaints } from '../../src/control/complaints.ts';
 import { domainListFromCdb, parseDomainList } from '../../src/control/domain-list.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { writeCdb } from '../../src/control/cdb.ts';
+import { writeCdb } from '../support/cdb-writer.ts';
 import { Complaints } from '../../src/control/complaints.ts';
 import { parseSimcontrol, simcontrolFromCdb } from '../../src/control/simcontrol.ts';
 import { address } from '../../src/model/address.ts';

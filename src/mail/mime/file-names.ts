@@ -140,6 +140,3 @@ function ordered(found: readonly FileName[]): readonly FileName[] {
   }
   return names;
 }
-
-export { judgedNames } from './judged-names.ts';
-export { nameAnomalies } from './name-anomalies.ts';

@@ -1,5 +1,6 @@
 import type { AnomalyName, FileName } from '../../model/mime.ts';
-import { fileNames, nameAnomalies } from './file-names.ts';
+import { fileNames } from './file-names.ts';
+import { nameAnomalies } from './name-anomalies.ts';
 import type { Parameterised } from './parameterised.ts';
 import type { ContentField, ContentFieldName } from './part-header.ts';
 import { parseField } from './simple-field.ts';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { fileNames, judgedNames, nameAnomalies } from '../../../src/mail/mime/file-names.ts';
+import { fileNames } from '../../../src/mail/mime/file-names.ts';
+import { judgedNames } from '../../../src/mail/mime/judged-names.ts';
+import { nameAnomalies } from '../../../src/mail/mime/name-anomalies.ts';
 import { parseParameterised } from '../../../src/mail/mime/parameters.ts';
 import type { FileName } from '../../../src/model/mime.ts';
 
