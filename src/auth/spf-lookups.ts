@@ -1,4 +1,6 @@
 import type { Dns, DnsAnswer } from '../model/dns.ts';
+import type { RecordOf } from './lookup-text.ts';
+import { isAskable, shownAnswer } from './lookup-text.ts';
 
 /** Kinds of trouble, as the Received-SPF field tells them apart. */
 export type SpfTroubleKind =
@@ -29,8 +31,6 @@ export class SpfTrouble extends Error {
 const MAX_TERMS = 10;
 const MAX_VOID = 2;
 const MAX_MS = 20_000;
-/** For the record: an answer of 64 KiB is shown by its beginning. */
-const MAX_SHOWN = 200;
 const MAX_SHOWN_LOOKUPS = 40;
 
 type Question = 'a' | 'aaaa' | 'txt' | 'mx' | 'ptr';
@@ -126,23 +126,6 @@ export class SpfLookups {
   }
 }
 
-type RecordOf<Q extends Question> = Awaited<ReturnType<Dns[Q]>> extends DnsAnswer<infer T> ? T : never;
-
 function asIs(record: string): string {
   return record;
-}
-
-function shownAnswer<T>(answer: DnsAnswer<T>, show: (record: T) => string): string {
-  if (answer.kind === 'error') return answer.error;
-  if (answer.kind === 'none') return answer.nxdomain ? 'NXDOMAIN' : 'none';
-  const text = answer.records.slice(0, 10).map(show).join(', ');
-  const more = answer.records.length > 10 ? `, … (${answer.records.length} records)` : '';
-  return (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text) + more.replace('…', '...');
-}
-
-/** Labels of 1 to 63 bytes, 253 in all; no NUL, backslash or 8-bit byte, which would be sent as another name. */
-export function isAskable(name: string): boolean {
-  // oxlint-disable-next-line no-control-regex
-  if (name.length > 253 || /[\0\\\x80-\uffff]/.test(name)) return false;
-  return name.split('.').every(label => label.length > 0 && label.length <= 63);
 }

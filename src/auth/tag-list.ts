@@ -1,0 +1,39 @@
+/** Tags of one list; more is nobody's signature or key. */
+const MAX_TAGS = 100;
+
+/**
+ * A tag list (RFC 6376 3.2): `name=value` joined by `;`, with white space around names and values, and one `;` at the end
+ * if it likes. `text` is a byte string, folded or not. Values keep their inner white space. Null when it is no such list: a
+ * name twice, an empty entry, a byte that may not stand there, more than 100 tags.
+ */
+export function tagList(text: string): ReadonlyMap<string, string> | null {
+  const tags = new Map<string, string>();
+  const entries = text.split(';', MAX_TAGS + 2);
+  if (entries.length > 1 && entries.at(-1)?.trim() === '') entries.pop();
+  if (entries.length > MAX_TAGS) return null;
+  for (const entry of entries) {
+    const equals = entry.indexOf('=');
+    if (equals < 0) return null;
+    const name = entry.slice(0, equals).trim();
+    const value = entry.slice(equals + 1).trim();
+    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name) || tags.has(name)) return null;
+    // VALCHAR and folding white space; 8-bit bytes are for RFC 8616.
+    if (/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\r\n](?![ \t\n])/.test(value)) return null;
+    tags.set(name, value);
+  }
+  return tags;
+}
+
+/** A value without any white space, as base64 and colon lists are read. */
+export function withoutSpace(value: string): string {
+  return /\s/.test(value) ? value.replace(/\s+/g, '') : value;
+}
+
+/** Bytes of a base64 text, white space ignored; null when it is none, or empty. */
+export function base64Bytes(value: string): Buffer | null {
+  const text = withoutSpace(value);
+  if (text === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null;
+  // Some senders leave out the padding; one character alone encodes nothing.
+  if (text.replace(/=+$/, '').length % 4 === 1) return null;
+  return Buffer.from(text, 'base64');
+}
