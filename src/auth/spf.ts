@@ -1,7 +1,6 @@
-import { domainToASCII } from 'node:url';
 import type { Dns } from '../model/dns.ts';
 import type { SpfOutcome, SpfQuestion, SpfResult } from '../model/spf.ts';
-import { lowerAscii } from '../model/address.ts';
+import { asciiDomain } from './ascii-domain.ts';
 import { clientBytes, readableAddress } from './ip-network.ts';
 import { receivedSpf } from './received-spf.ts';
 import { isCheckable, SpfEvaluation } from './spf-evaluate.ts';
@@ -177,14 +176,6 @@ function outcome(
 function identityOf(sender: string): 'helo' | 'mailfrom' {
   const at = sender.lastIndexOf('@');
   return at >= 0 && at < sender.length - 1 ? 'mailfrom' : 'helo';
-}
-
-/** Lower case, without the final dot; a name in UTF-8 as its A-labels (RFC 8616 4), `''` when it has none. */
-function asciiDomain(bytes: string): string {
-  const name = lowerAscii(bytes).replace(/\.$/, '');
-  // oxlint-disable-next-line no-control-regex
-  if (!/[^\x00-\x7f]/.test(name)) return name;
-  return domainToASCII(Buffer.from(name, 'latin1').toString('utf8'));
 }
 
 function isLoopback(ip: string): boolean {

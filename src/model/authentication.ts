@@ -94,8 +94,8 @@ export interface ArcOutcome {
   readonly result: 'none' | 'pass' | 'fail' | 'temperror';
   /** Sets in the chain. */
   readonly instances: number;
-  /** `d=` of the seals, the newest first; empty unless the chain passes. */
-  readonly sealers: readonly string[];
+  /** The sets of a chain that passes, the oldest first: who sealed (`d=`), and the results he saw (without `i=`). */
+  readonly sets: readonly { readonly sealer: string; readonly results: string }[];
   /** `d=` and `s=` of the newest seal. */
   readonly domain: string;
   readonly selector: string;
