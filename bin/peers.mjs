@@ -24,6 +24,8 @@ const PEERS = {
   gcc: 'gcc',
   '/usr/include/stdlib.h': 'libc6-dev',
   'musl-gcc': 'musl-tools',
+  '/usr/share/perl5/Mail/DKIM.pm': 'libmail-dkim-perl',
+  'opendkim-testmsg': 'opendkim-tools',
   valgrind: 'valgrind',
   strace: 'strace',
 };

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { Resolver } from 'node:dns/promises';
+import { startDnsServer } from '../support/dns-server.ts';
+import { mailDkimSign, mailDkimVerify } from '../support/mail-dkim.ts';
 import { smtpSource, startRbldnsd, startSmtpSink, sunkMail, swaks } from '../support/peers.ts';
 import { answers, freePort, run, start, waitFor } from '../support/processes.ts';
 
@@ -90,4 +93,37 @@ test('run hands over input, output and exit code', async () => {
   assert.deepEqual([done.code, done.stdout.toString(), done.stderr.toString()], [7, 'in\xe9', 'err\n']);
   await assert.rejects(start('no-such-program'), /not installed/);
   await assert.rejects(start('./no-such-program'), { code: 'ENOENT' });
+});
+
+test('Mail::DKIM verifies what Mail::DKIM has signed, and sees what was changed', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const p = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  const server = await startDnsServer({ 's._domainkey.example.com': [{ TXT: `k=rsa; p=${p}` }] });
+  const message = Buffer.from('From: a@example.com\r\nSubject: x\r\n\r\nHello\r\n');
+  const common = { message, key: privateKey, domain: 'example.com', selector: 's' };
+  try {
+    const fields = await mailDkimSign([
+      { ...common, kind: 'dkim', algorithm: 'rsa-sha256', method: 'relaxed/relaxed' },
+      { ...common, kind: 'domainkeys', algorithm: 'rsa-sha1', method: 'nofws' },
+      { ...common, kind: 'domainkeys', algorithm: 'rsa-sha1', method: 'simple', fields: 'from:subject' },
+    ]);
+    const mails = fields.flatMap(field => [
+      Buffer.concat([Buffer.from(field), message]),
+      Buffer.concat([Buffer.from(field), message, Buffer.from('more\r\n')]),
+    ]);
+    const verdicts = await mailDkimVerify([message, ...mails], server.port);
+    const results = ['none', 'pass', 'fail', 'pass', 'fail', 'pass', 'fail'];
+    assert.deepEqual(
+      verdicts.map(({ result }) => result),
+      results,
+    );
+    const kinds = verdicts.flatMap(({ signatures }) => signatures.map(({ kind }) => kind));
+    assert.deepEqual(kinds, ['dkim', 'dkim', 'domainkeys', 'domainkeys', 'domainkeys', 'domainkeys']);
+  } finally {
+    await server.close();
+  }
+  await assert.rejects(
+    mailDkimSign([{ ...common, kind: 'dkim', algorithm: 'x', method: 'simple' }]),
+    /unsupported/,
+  );
 });
