@@ -167,7 +167,7 @@ function localPart(element: readonly Token[], at: number): string {
     if (words.length > 0 && after?.spaced === true && !atDot(word.text, after.text)) break;
     words.push(word.text);
   }
-  return words.reverse().join('');
+  return words.toReversed().join('');
 }
 
 /** The words after the `@`: `head` up to the first gap, `whole` across gaps at dots; and what stands behind. */
