@@ -4,13 +4,14 @@ import type { Readable, Writable } from 'node:stream';
 import { Complaints } from '../control/complaints.ts';
 import type { TcpRules } from '../control/tcprules.ts';
 import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
+import { dmarc } from './probe-dmarc.ts';
 import { parse } from './probe-parse.ts';
 import { spf } from './probe-spf.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Op = (request: Json) => Json | Promise<Json>;
 
-const OPS: Readonly<Record<string, Op>> = { tcprules, parse, spf };
+const OPS: Readonly<Record<string, Op>> = { tcprules, parse, spf, dmarc };
 
 /**
  * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself
