@@ -25,7 +25,7 @@ const VERSION = /^[ \t]*[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)/;
 const POLICIES: readonly string[] = ['none', 'quarantine', 'reject'] satisfies readonly DmarcPolicy[];
 /** RFC 3986: a scheme, and characters that may stand in a URI; `!10m` behind it is RFC 7489's greatest size of a report. */
 const REPORTING_URI =
-  /^[a-z][a-z0-9+.-]*:(?:[a-z0-9\-._~:/?#[\]@$&'()*+;=]|%[0-9a-f]{2})+(?:![0-9]+[kmgt]?)?$/i;
+  /^[a-z][a-z0-9+.-]*:(?:[a-z0-9\-._~:/?#[\]@$&'()*+;=]|%[0-9a-f]{2})*(?:![0-9]+[kmgt]?)?$/i;
 
 /**
  * Reads a TXT record, its strings joined, as a DMARC policy record (RFC 9989 4.7 and 4.8; a byte string). Null: it does not

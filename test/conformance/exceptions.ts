@@ -12,6 +12,5 @@ export const EXCEPTIONS: readonly Exception[] = [];
 export const NOT_IN_THIS_RELEASE: Readonly<Record<string, string>> = {
   'dkim/cases.json': 'DKIM and DomainKeys',
   'arc/validation.json': 'ARC',
-  'dmarc/cases.json': 'DMARC',
   'spamdyke/cases.json': 'the options of spamdyke',
 };

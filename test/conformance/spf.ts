@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { Zone, ZoneEntry } from '../support/dns-server.ts';
 import { startDnsServer } from '../support/dns-server.ts';
-import { ROOT, run } from '../support/processes.ts';
 import { fail, pass } from './outcome.ts';
 import type { Outcome, Suite } from './outcome.ts';
+import { probe } from './probe.ts';
+import type { Answer } from './probe.ts';
 
 interface Scenario {
   readonly description: string;
@@ -21,11 +21,6 @@ interface Case {
   /** `DEFAULT`: the domain has none that could be used. */
   readonly explanation?: string;
 }
-
-type Answer = Readonly<Record<string, unknown>>;
-
-/** Names that never answer cost their time-outs. Milliseconds. */
-const PATIENCE = 120_000;
 
 /** Every case through `postern probe`, each scenario with a DNS server of its own that knows its zone and nothing else. */
 const suite = (file: string): Suite => ({
@@ -76,13 +71,4 @@ function judge(one: Case, answer: Answer | undefined): Outcome {
   if (one.explanation !== undefined && one.explanation !== explanation)
     return fail(one.id, 'explanation', one.explanation, explanation);
   return pass(one.id);
-}
-
-async function probe(requests: readonly object[]): Promise<ReadonlyMap<unknown, Answer>> {
-  const input = requests.map(request => `${JSON.stringify(request)}\n`).join('');
-  const done = await run(join(ROOT, 'bin/postern'), ['probe'], { input }, PATIENCE);
-  if (done.code !== 0)
-    throw new Error(`postern probe ended with ${done.code ?? done.signal}: ${done.stderr.toString()}`);
-  const lines = done.stdout.toString().split('\n').filter(Boolean);
-  return new Map(lines.map(line => JSON.parse(line) as Answer).map(answer => [answer['id'], answer]));
 }
