@@ -38,14 +38,16 @@ function readSignature(tags: Tags, names: SignatureNames, now: number): DkimSign
   return { ...verifiable, bodyLength: lengthOf(tags) };
 }
 
-function lengthOf(tags: Tags): number {
+/** `l=`; Infinity without it. Throws what is wrong with it. */
+export function lengthOf(tags: Tags): number {
   const value = tags.get('l');
   if (value === undefined) return Infinity;
   if (!/^[0-9]{1,76}$/.test(value)) throw new Unusable('syntax', `l=${shown(value)} is no number`);
   return Number(value);
 }
 
-function checkTimes(tags: Tags, now: number): void {
+/** Throws when `t=` or `x=` is no time, or the signature has expired. */
+export function checkTimes(tags: Tags, now: number): void {
   const time = (name: string) => {
     const value = tags.get(name);
     if (value === undefined) return null;

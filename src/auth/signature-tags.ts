@@ -102,8 +102,8 @@ export function required(tags: Tags, name: string): string {
   return value;
 }
 
-/** A selector and a domain that can be looked up. */
-function checkKeyName({ domain, selector }: SignatureNames): void {
+/** Throws unless selector and domain can be looked up. */
+export function checkKeyName({ domain, selector }: SignatureNames): void {
   if (!/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/.test(domain))
     throw new Unusable('syntax', `d=${shown(domain)} is no domain`);
   if (!/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(selector))

@@ -26,6 +26,11 @@ export class SignedHeader {
     return this.#named.get(name)?.length ?? 0;
   }
 
+  /** The fields called `name` (lower case), from the bottom up. */
+  named(name: string): readonly HeaderField[] {
+    return this.#named.get(name) ?? [];
+  }
+
   /** The fields that `h=` names, from the bottom up for each name, in canonical form, each with its CRLF. */
   signed(names: readonly string[], canonicalization: BodyCanonicalization): string {
     const used = new Map<string, number>();

@@ -5,13 +5,24 @@ import { Complaints } from '../control/complaints.ts';
 import type { TcpRules } from '../control/tcprules.ts';
 import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
 import { dmarc } from './probe-dmarc.ts';
+import { arc, arcSeal } from './probe-arc.ts';
+import { dkim, domainkeys } from './probe-dkim.ts';
 import { parse } from './probe-parse.ts';
 import { spf } from './probe-spf.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Op = (request: Json) => Json | Promise<Json>;
 
-const OPS: Readonly<Record<string, Op>> = { tcprules, parse, spf, dmarc };
+const OPS: Readonly<Record<string, Op>> = {
+  tcprules,
+  parse,
+  spf,
+  dmarc,
+  dkim,
+  domainkeys,
+  arc,
+  'arc-seal': arcSeal,
+};
 
 /**
  * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself
