@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../support/processes.ts';
+import { arc } from './arc.ts';
 import { attachments } from './attachments.ts';
+import { dkim } from './dkim.ts';
 import { dmarc } from './dmarc.ts';
 import { EXCEPTIONS, NOT_IN_THIS_RELEASE } from './exceptions.ts';
 import type { Outcome, Suite, Verdict } from './outcome.ts';
@@ -13,15 +15,25 @@ import { sessions } from './sessions.ts';
 import { diffSeeds, rfc7208 } from './spf.ts';
 import { tcprules } from './tcprules.ts';
 
-const SUITES: readonly Suite[] = [tcprules, rblsmtpd, sessions, attachments, rfc7208, diffSeeds, dmarc];
+const SUITES: readonly Suite[] = [
+  tcprules,
+  rblsmtpd,
+  sessions,
+  attachments,
+  rfc7208,
+  diffSeeds,
+  dkim,
+  dmarc,
+  arc,
+];
 const VERDICTS: readonly Verdict[] = ['pass', 'fail', 'noted', 'passed over', 'excepted'];
 const USAGE = `usage: npm run conformance -- [--suites DIR] [NAME…]
 A NAME is a suite (${SUITES.map(suite => nameOf(suite)).join(', ')}), the id of a case, or the beginning of ids (smuggle/).`;
 
-/** Of `spf/rfc7208.json` the file's name, of `dmarc/cases.json` the folder's. */
+/** Of `spf/rfc7208.json` the file's name, of `dmarc/cases.json` and `arc/validation.json` the folder's. */
 function nameOf(suite: Suite): string {
   return suite.file
-    .replace(/\/cases\.json$/, '')
+    .replace(/\/(?:cases|validation)\.json$/, '')
     .replace(/^.*\//, '')
     .replace(/\.json$/, '');
 }

@@ -191,7 +191,7 @@ function lookUp(
 
 function record(name: string, type: string, value: unknown, ttl: number): packet.Answer {
   if (type === 'TXT') {
-    const strings = (Array.isArray(value) ? value : [value]).map(s => wireBytes(String(s)));
+    const strings = (Array.isArray(value) ? value : [value]).flatMap(s => pieces(wireBytes(String(s))));
     return { type, name, ttl, data: strings };
   }
   if (type === 'MX') {
@@ -205,6 +205,13 @@ function record(name: string, type: string, value: unknown, ttl: number): packet
 function wireBytes(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
   return bytes.toString('latin1') === text ? bytes : Buffer.from(text, 'utf8');
+}
+
+/** A string of DNS has at most 255 bytes (RFC 1035 3.3); what is longer becomes several of the same record. */
+function pieces(bytes: Buffer): Buffer[] {
+  const found = [bytes.subarray(0, 255)];
+  for (let at = 255; at < bytes.length; at += 255) found.push(bytes.subarray(at, at + 255));
+  return found;
 }
 
 function encode(query: packet.Packet, answer: Answer): Buffer {
