@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { dkimCommands } from './dkim-commands.ts';
 import { HOME } from './places.ts';
 import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
@@ -74,6 +75,8 @@ export function commands(): Command {
     program.command('shadow').description('Look at what shadow mode has seen beside an old filter.'),
     withPlaces,
   );
+
+  dkimCommands(program.command('dkim').description('Make keys for signing, and look at them.'), withPlaces);
 
   withPlaces(program.command('check').description('Run the checks over a saved message; nothing is sent.'))
     .argument('<file>', 'the message, LF or CRLF line ends')
