@@ -26,6 +26,8 @@ const PEERS = {
   'musl-gcc': 'musl-tools',
   '/usr/share/perl5/Mail/DKIM.pm': 'libmail-dkim-perl',
   'opendkim-testmsg': 'opendkim-tools',
+  arcsign: 'python3-dkim',
+  '/usr/lib/python3/dist-packages/authres': 'python3-authres',
   valgrind: 'valgrind',
   strace: 'strace',
 };
