@@ -99,7 +99,7 @@ function keyPaths(values: SettingValues, domain: string, selector: string, folde
   for (const pattern of patterns) {
     if (typeof pattern !== 'string' || selectorOf(pattern) !== selector) continue;
     for (const path of [keyPath(pattern, domain) ?? pattern, pattern.replace('%', '')])
-      paths.add(isAbsolute(pattern) ? path : join(folder, path));
+      paths.add(isAbsolute(pattern) ? resolve(path) : join(folder, path));
   }
   return [...paths];
 }
