@@ -40,7 +40,7 @@ export class DomainKeysCanonicalizer {
     this.#sink = sink;
   }
 
-  /** There was an LF without CR so far: no message that could be signed (RFC 4870 3.4.2.1). */
+  /** There was an LF without CR in the body so far. */
   get strayLineFeed(): boolean {
     return this.#strayLineFeed;
   }
@@ -74,14 +74,16 @@ export class DomainKeysCanonicalizer {
   #unfolded(bytes: Buffer, end: number): void {
     for (let i = 0; i < end; i++) {
       const byte = bytes[i] as number;
-      if (byte === LF && bytes[i - 1] !== CR) this.#strayLineFeed = true;
       if (byte !== SPACE && byte !== TAB && byte !== CR && byte !== LF) this.#content(byte);
     }
   }
 
   #take(bytes: Buffer, end: number): void {
-    for (let i = 0; i < end; i++) {
-      const byte = bytes[i] as number;
+    let at = 0;
+    while (at < end) {
+      if (!this.#cr && this.#lineEnds === 0) at = this.#copy(bytes, at, end);
+      if (at === end) return;
+      const byte = bytes[at++] as number;
       if (this.#cr && byte === LF) {
         this.#cr = false;
         this.#lineEnds++;
@@ -94,6 +96,29 @@ export class DomainKeysCanonicalizer {
         this.#content(byte);
       } else if (!this.#nofws || (byte !== SPACE && byte !== TAB)) this.#content(byte);
     }
+  }
+
+  /** Takes what follows on the same line; gives the offset of the CR or LF. */
+  #copy(bytes: Buffer, start: number, end: number): number {
+    const collected = this.#collected;
+    const nofws = this.#nofws;
+    let used = this.#used;
+    let at = start;
+    for (; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte <= SPACE) {
+        if (byte === CR || byte === LF) break;
+        if (nofws && (byte === SPACE || byte === TAB)) continue;
+      }
+      if (used === COLLECTED) {
+        this.#used = used;
+        this.#flush();
+        used = 0;
+      }
+      collected[used++] = byte;
+    }
+    this.#used = used;
+    return at;
   }
 
   /** The CR that waited is none of a CRLF. */
@@ -123,15 +148,26 @@ export class DomainKeysCanonicalizer {
   }
 }
 
-/** Brings `fields` of a header and the body of a message into canonical form. Rejects when it cannot be read. */
+/**
+ * Brings `fields` of a header and the body of a message into canonical form. False: an LF without CR stands in them or in the
+ * rest of the header, so that it is no message that could be signed. Rejects when the message cannot be read.
+ */
 export async function canonicalize(
   canonicalizer: DomainKeysCanonicalizer,
   header: HeaderFields,
   fields: readonly HeaderField[],
   message: DomainKeysMessage,
-): Promise<void> {
+): Promise<boolean> {
+  if (hasStrayLineFeed(header.block)) return false;
   for (const { start, end } of fields) canonicalizer.field(header.block.subarray(start, end));
   const body = new BodyOf(message);
   for await (const chunk of message.chunks()) canonicalizer.body(body.part(chunk));
   canonicalizer.end();
+  return !canonicalizer.strayLineFeed;
+}
+
+function hasStrayLineFeed(block: Buffer): boolean {
+  for (let at = block.indexOf(LF); at >= 0; at = block.indexOf(LF, at + 1))
+    if (block[at - 1] !== CR) return true;
+  return false;
 }

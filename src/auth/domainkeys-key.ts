@@ -20,16 +20,30 @@ export type KeyTooLarge = { readonly fault: 'key size'; readonly why: string };
 /** Longer records hold no key that anybody uses. */
 const MAX_RECORD = 8192;
 
+/** Making a key out of text costs ten times as much as verifying with it. */
+const MAX_CACHED = 500;
+const cache = new Map<string, DomainKey | KeyFault | KeyTooLarge>();
+
 /** RSA keys beyond this cost more time than a message is worth; with a larger exponent verifying costs as much as signing. */
 const MAX_BITS = 8192;
 const MAX_EXPONENT = 1n << 64n;
 
 /**
  * The key in the text of a key record, its strings joined. RFC 4870 knows RSA only and neither `v=` nor `k=`, and keys are as
- * short as 384 bits: what a record of RFC 6376 says beyond that is ignored. Takes any text; never throws.
+ * short as 384 bits: what a record of RFC 6376 says beyond that is ignored. Takes any text; never throws. Keys are kept, up
+ * to 500.
  */
 export function domainKey(record: string): DomainKey | KeyFault | KeyTooLarge {
   if (record.length > MAX_RECORD) return { fault: 'bad key', why: 'the record is too long' };
+  const known = cache.get(record);
+  if (known !== undefined) return known;
+  const key = readKey(record);
+  if (cache.size >= MAX_CACHED) cache.clear();
+  cache.set(record, key);
+  return key;
+}
+
+function readKey(record: string): DomainKey | KeyFault | KeyTooLarge {
   const tags = record.trim() === '' ? new Map<string, string>() : tagList(record);
   if (tags === null) return { fault: 'bad key', why: 'the record is no tag list' };
   const p = tags.get('p');

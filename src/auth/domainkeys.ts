@@ -1,8 +1,8 @@
 import { createVerify } from 'node:crypto';
-import type { HeaderField, HeaderFields } from '../mail/header.ts';
+import type { HeaderFields } from '../mail/header.ts';
 import type { DomainKeysOutcome, SignatureFault, SignatureResult } from '../model/authentication.ts';
 import { isSameOrBelow } from './ascii-domain.ts';
-import type { SigningAddress } from './domainkeys-address.ts';
+import type { SigningAddress, SigningAddresses } from './domainkeys-address.ts';
 import { signingAddresses } from './domainkeys-address.ts';
 import type { DomainKeysCanonicalization, DomainKeysMessage } from './domainkeys-canonical.ts';
 import { canonicalize, DomainKeysCanonicalizer } from './domainkeys-canonical.ts';
@@ -18,6 +18,9 @@ const MAX_RECORDS = 3;
 
 /** libdomainkeys takes no longer list of fields. Bytes. */
 export const MAX_SIGNED_FIELDS = 1021;
+
+/** Characters of a domain, a selector or an address in a result. */
+const MAX_NAME = 320;
 
 /** Below this, a key is one that somebody can break. */
 const SHORT_KEY = 1024;
@@ -108,12 +111,19 @@ export async function verifyDomainKeys(
   const trouble =
     granularityTrouble(key, address) ??
     (await signatureTrouble(message, header, index, signature, key)) ??
-    coverTrouble(header, index, signature, found.field);
+    coverTrouble(header, index, signature, found);
   return say(trouble ?? { fault: 'none', why: inOrder(key) }, address.text, key);
 }
 
-function named(names: SignatureNames, identity: string): SignatureNames {
-  return { ...names, identity, algorithm: names.algorithm || 'rsa-sha1' };
+/** Names for the result; what nobody could ask for is shortened. */
+function named({ domain, selector, algorithm, tag }: SignatureNames, identity: string): SignatureNames {
+  return {
+    domain: domain.slice(0, MAX_NAME),
+    selector: selector.slice(0, MAX_NAME),
+    identity: identity.slice(0, MAX_NAME),
+    algorithm: algorithm.slice(0, MAX_NAME) || 'rsa-sha1',
+    tag,
+  };
 }
 
 function syntax(why: string): Trouble {
@@ -171,8 +181,8 @@ async function signatureTrouble(
   const canonicalizer = new DomainKeysCanonicalizer(canonicalization, data => verifier.update(data));
   const below = header.fields.slice(index + 1);
   const signed = fields === null ? below : below.filter(({ name }) => name !== '' && fields.has(name));
-  await canonicalize(canonicalizer, header, signed, message);
-  if (canonicalizer.strayLineFeed) return syntax('a line ends with LF alone');
+  if (!(await canonicalize(canonicalizer, header, signed, message)))
+    return syntax('a line ends with LF alone');
   let valid = false;
   try {
     valid = verifier.verify(key, bytes);
@@ -187,10 +197,10 @@ function coverTrouble(
   header: HeaderFields,
   index: number,
   { fields }: DomainKeysSignature,
-  field: HeaderField,
+  { field, name }: SigningAddresses,
 ): Trouble | null {
   if (header.fields.indexOf(field) > index && (fields === null || fields.has(field.name))) return null;
-  return { fault: 'from not signed', why: `it verifies, but ${field.name} is not signed` };
+  return { fault: 'from not signed', why: `it verifies, but ${name} is not signed` };
 }
 
 function inOrder({ bits }: DomainKey): string {
