@@ -11,6 +11,7 @@ import { MessageWriter } from '../../src/mail/message-writer.ts';
 import type { ArcOutcome } from '../../src/model/authentication.ts';
 import type { Dns } from '../../src/model/dns.ts';
 import type { Zone } from '../support/dns-server.ts';
+import type { Names } from './asking.ts';
 
 /** Somebody who seals, with selector `s`. */
 export interface Sealer {
@@ -27,6 +28,11 @@ export function sealer(domain: string, type: 'rsa' | 'ed25519' = 'rsa', modulusL
 /** What the sealers publish. */
 export function zoneOf(...sealers: readonly Sealer[]): Zone {
   return Object.fromEntries(sealers.map(one => [`s._domainkey.${one.domain}`, [{ TXT: [recordOf(one)] }]]));
+}
+
+/** The same for a DNS in memory. */
+export function namesOf(...sealers: readonly Sealer[]): Names {
+  return Object.fromEntries(sealers.map(one => [`TXT s._domainkey.${one.domain}`, [recordOf(one)]]));
 }
 
 export function recordOf({ key }: Sealer): string {
