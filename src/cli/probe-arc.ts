@@ -32,35 +32,39 @@ export function arc(request: Json): Promise<Json> {
 /**
  * The op `arc-seal` of `postern probe`: `message`, `domain`, `selector`, `privateKey` (PEM), `srvId`, `t` (seconds since
  * the epoch, now without it) and `dns`, to `headers`, the new set. What it holds is what the message's own
- * Authentication-Results by `srvId` say; without them there is no set: `""`. Their `arc=fail`, or several `arc=`, make the
- * chain a failed one; better than what we find ourselves they cannot make it.
+ * Authentication-Results by `srvId` say; without them there is no set: `""`, and neither where there is a chain and they say
+ * nothing of it, as with dkimpy and Mail::DKIM. Their `arc=fail`, or several `arc=`, make the chain a failed one; better than
+ * what we find ourselves they cannot make it.
  */
 export async function arcSeal(request: Json): Promise<Json> {
   const { domain, selector, privateKey, srvId, t } = request;
   if (typeof domain !== 'string' || typeof selector !== 'string')
     return { error: 'domain or selector is missing' };
   if (typeof srvId !== 'string') return { error: 'srvId is missing' };
+  const authservId = Buffer.from(srvId).toString('latin1');
   const key = readPrivateKey(typeof privateKey === 'string' ? privateKey : '');
   if ('why' in key) return { error: `privateKey: ${key.why}` };
   return withSigned(request, async signed => {
     const { header, digests } = signed;
     wantSealDigest(digests);
     const chain = await verified(signed);
-    const results = gatheredResults(header, Buffer.from(srvId).toString('latin1'));
+    const results = gatheredResults(header, authservId);
     if (results === null) return { headers: '' };
-    const failed = results.arc.length > 1 || results.arc[0] === 'fail';
+    const [said = 'none', ...more] = results.arc;
+    if (chain.result !== 'none' && said === 'none' && more.length === 0) return { headers: '' };
+    const failed = chain.result !== 'temperror' && (said === 'fail' || more.length > 0);
     const headers = sealArc({
       header,
       digests,
-      authservId: srvId,
+      authservId,
       results: results.payload,
-      chain: failed && chain.result !== 'temperror' ? { ...chain, result: 'fail' } : chain,
+      chain: failed ? { ...chain, result: 'fail' } : chain,
       key: key.key,
       domain,
       selector,
       now: typeof t === 'number' || typeof t === 'string' ? Number(t) : Date.now() / 1000,
     });
-    return { headers };
+    return { headers: Buffer.from(headers, 'latin1').toString() };
   });
 }
 
