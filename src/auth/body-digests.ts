@@ -11,8 +11,11 @@ const MAX_HASHES = 4;
 /** The hashes of a message's body that its signatures need, taken in one pass over its bytes. */
 export class BodyDigests {
   readonly #message: Message;
-  readonly #hashes = new Map<string, BodyHash>();
+  readonly #asked = new Set<string>();
+  /** Asked for since the last pass began. */
+  #waiting: [key: string, hash: BodyHash][] = [];
   readonly #digests = new Map<string, BodyDigest>();
+  #reading: Promise<void> | null = null;
 
   constructor(message: Message) {
     this.#message = message;
@@ -21,39 +24,40 @@ export class BodyDigests {
   /** Asks for a hash, before `read`. False: there are too many different ones. */
   want(canonicalization: BodyCanonicalization, length: number): boolean {
     const key = keyOf(canonicalization, length);
-    if (this.#hashes.has(key) || this.#digests.has(key)) return true;
-    if (this.#hashes.size + this.#digests.size >= MAX_HASHES) return false;
-    this.#hashes.set(key, new BodyHash(canonicalization, length));
+    if (this.#asked.has(key)) return true;
+    if (this.#asked.size >= MAX_HASHES) return false;
+    this.#asked.add(key);
+    this.#waiting.push([key, new BodyHash(canonicalization, length)]);
     return true;
   }
 
-  /** Reads the body for all hashes asked for since the last time. Rejects when the spool file cannot be read. */
-  read(): void | Promise<void> {
-    if (this.#hashes.size === 0) return;
-    const hashes = [...this.#hashes];
-    this.#hashes.clear();
-    const body = new BodyOf(this.#message);
-    const write = (chunk: Buffer) => {
-      const bytes = body.part(chunk);
-      if (bytes.length > 0) for (const [, hash] of hashes) hash.write(bytes);
-    };
-    const done = () => {
-      for (const [key, hash] of hashes) this.#digests.set(key, hash.digest());
-    };
-    const chunks = this.#message.chunks();
-    if (Symbol.iterator in chunks) {
-      for (const chunk of chunks) write(chunk);
-      return done();
+  /** Reads the body until all hashes asked for so far are there. Rejects when the spool file cannot be read. */
+  async read(): Promise<void> {
+    const before = this.#reading;
+    const hashes = this.#waiting;
+    if (hashes.length > 0) {
+      this.#waiting = [];
+      this.#reading = this.#pass(hashes);
     }
-    return (async () => {
-      for await (const chunk of chunks) write(chunk);
-      done();
-    })();
+    await before;
+    await this.#reading;
   }
 
   /** The digest, after `read`; null when it was not asked for. */
   get(canonicalization: BodyCanonicalization, length: number): BodyDigest | null {
     return this.#digests.get(keyOf(canonicalization, length)) ?? null;
+  }
+
+  async #pass(hashes: readonly (readonly [key: string, hash: BodyHash])[]): Promise<void> {
+    const body = new BodyOf(this.#message);
+    const write = (chunk: Buffer) => {
+      const bytes = body.part(chunk);
+      if (bytes.length > 0) for (const [, hash] of hashes) hash.write(bytes);
+    };
+    const chunks = this.#message.chunks();
+    if (Symbol.iterator in chunks) for (const chunk of chunks) write(chunk);
+    else for await (const chunk of chunks) write(chunk);
+    for (const [key, hash] of hashes) this.#digests.set(key, hash.digest());
   }
 }
 

@@ -1,20 +1,11 @@
 import { isAbsolute, join } from 'node:path';
 import { lowerAscii } from '../model/address.ts';
+import type { SigningKeyLine } from '../model/dkim-signing.ts';
 import { isSelector, isSigningDomain } from '../model/signing-name.ts';
 import type { PrivateKey, PrivateKeyAnswer } from './private-key.ts';
 import { loadPrivateKey } from './private-key.ts';
 
 export { isSelector, isSigningDomain };
-
-/** A line that says which key signs for a domain. */
-export interface SigningKeyLine {
-  /** Path of the key; its last component is the selector, a `%` in it stands for the domain. */
-  readonly path: string;
-  /** `d=` of the signatures; null: the domain itself. */
-  readonly signsAs: string | null;
-  /** `file:line`. */
-  readonly place: string;
-}
 
 /** The lines by domain: control/dkimkeys. */
 export interface SigningKeyTable<L extends SigningKeyLine> {

@@ -169,7 +169,16 @@ function outcome(
       error: trouble?.kind === 'mechanism' ? trouble.message : '',
     });
   const text = result === 'pass' ? '' : printableExplanation(explanation ?? classic());
-  return { result, domain, guessFailed, detail, lookups, explanation: text, header };
+  return {
+    result,
+    domain,
+    byDomain: source !== null,
+    guessFailed,
+    detail,
+    lookups,
+    explanation: text,
+    header,
+  };
 }
 
 /** The sender, unless it is null or has no domain. */

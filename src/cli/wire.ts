@@ -1,4 +1,7 @@
 import { networkInterfaces } from 'node:os';
+import { MessageSignatures } from '../auth/message-authentication.ts';
+import { sealMessage } from '../auth/seal-message.ts';
+import { signMessage } from '../auth/sign-message.ts';
 import { checkSpf } from '../auth/spf.ts';
 import type { Configuration } from '../control/configuration.ts';
 import { askIdent } from '../dns/ident.ts';
@@ -66,6 +69,10 @@ export function wire(
         ptr: ip => resolver.ptr(ip),
       },
       spf: question => checkSpf(question, resolver),
+      sign: (message, order, headerFields) =>
+        signMessage(message, order, { folder: qmailHome(where), now: Date.now(), headerFields }),
+      seal: (message, order) => sealMessage(message, order, qmailHome(where), Date.now()),
+      authenticate: question => new MessageSignatures(question, resolver, Date.now()),
       now: Date.now,
     },
     configuration: () => current,

@@ -1,7 +1,7 @@
 import { lowerAscii } from '../model/address.ts';
+import type { DkimSignWords, SigningKeyLine } from '../model/dkim-signing.ts';
 import { isSelector, isSigningDomain } from '../model/signing-name.ts';
 import type { Complaints, Parse } from './complaints.ts';
-import type { DkimSignWords } from './dkim-sign-options.ts';
 import { parseDkimExpire, parseDkimIdentity, parseDkimSignOptions } from './dkim-sign-options.ts';
 import { domainTails } from './domain-list.ts';
 import type { Parsed } from './kinds.ts';
@@ -9,18 +9,10 @@ import type { ListEntry } from './readers.ts';
 import { listEntries } from './readers.ts';
 import { didYouMean } from './suggest.ts';
 
-/** A line of control/dkimkeys. */
-export interface DkimKeyLine {
+/** A line of control/dkimkeys: on a line `.example.com`, `signsAs` is `example.com`. */
+export interface DkimKeyLine extends SigningKeyLine {
   /** `example.com`, `.example.com`, `*.example.com` or `*`, lower case. */
   readonly domains: string;
-  /** Path of the key; its last component is the selector, a `%` in it stands for the domain. */
-  readonly path: string;
-  /** `d=` of the signatures: `example.com` on a line `.example.com`; null: the domain of the message. */
-  readonly signsAs: string | null;
-  /** What its variables say. */
-  readonly words: DkimSignWords;
-  /** `file:line`. */
-  readonly place: string;
 }
 
 /** The keys that are named by domain. */

@@ -1,61 +1,8 @@
+import type { DkimSignOptions, SigningAlgorithm } from '../model/dkim-signing.ts';
+import { DKIM_SIGN_DEFAULTS } from '../model/dkim-signing.ts';
 import type { Parsed } from './kinds.ts';
 
-export type Canonicalization = 'relaxed' | 'simple';
-
-export type SigningAlgorithm = 'rsa-sha256' | 'ed25519-sha256';
-
-/** How DKIM signatures are made: DKIMSIGNOPTIONS, DKIMIDENTITY and DKIMEXPIRE taken together. */
-export interface DkimSignOptions {
-  readonly header: Canonicalization;
-  readonly body: Canonicalization;
-  /** What was asked for: a key of the other type signs with its own. */
-  readonly algorithm: SigningAlgorithm;
-  /** Seconds from signing to `x=`; null: no `x=`. */
-  readonly expireSeconds: number | null;
-  /** `i=`; null: none. */
-  readonly identity: string | null;
-  /** Whether there is a `t=`. */
-  readonly timestamp: boolean;
-  /** Whether there is a `q=dns/txt`. */
-  readonly queryMethod: boolean;
-}
-
-/** What qmail-dkim does without any option; a signature is good for a week. */
-export const DKIM_SIGN_DEFAULTS: DkimSignOptions = {
-  header: 'relaxed',
-  body: 'relaxed',
-  algorithm: 'rsa-sha256',
-  expireSeconds: 604_800,
-  identity: null,
-  timestamp: false,
-  queryMethod: false,
-};
-
-/** What a client's variables, or a line of dkimkeys, say of signatures; what is absent is left to others. */
-export interface DkimSignWords {
-  readonly options?: DkimSignOptions;
-  /** Null, an empty DKIMIDENTITY, changes nothing. */
-  readonly identity?: string | null;
-  readonly expireSeconds?: number | null;
-  /** DKIMSIGNEXTRA: path of the key of a second signature. */
-  readonly extraKey?: string;
-  /** DKIMSIGNOPTIONSEXTRA: how that one is made. */
-  readonly extraOptions?: DkimSignOptions;
-}
-
-/**
- * The options in force, as variables in qmail-dkim's environment would have it: a line of dkimkeys replaces the client's
- * variables one by one, and then identity and expiry replace those among the options.
- */
-export function dkimSignOptions(client: DkimSignWords, line: DkimSignWords = {}): DkimSignOptions {
-  const words = { ...client, ...line };
-  const options = words.options ?? DKIM_SIGN_DEFAULTS;
-  return {
-    ...options,
-    identity: words.identity ?? options.identity,
-    expireSeconds: words.expireSeconds === undefined ? options.expireSeconds : words.expireSeconds,
-  };
-}
+type Canonicalization = DkimSignOptions['header'];
 
 const CANONICALIZATIONS = new Map<string, readonly [header: Canonicalization, body: Canonicalization]>([
   ['r', ['relaxed', 'relaxed']],

@@ -139,6 +139,17 @@ export const optionalLine: Kind<string | null> = single<string | null>(
   value => (value === null ? 'unset' : JSON.stringify(value)),
 );
 
+/** One line that `parse` reads; null: not set. */
+export function optional<T>(
+  syntax: string,
+  parse: (text: string) => Parsed<T>,
+  show: (value: NonNullable<T>) => string = String,
+): Kind<T | null> {
+  return single<T | null>(syntax, parse, value =>
+    value === null || value === undefined ? 'unset' : show(value),
+  );
+}
+
 /** Words joined by `:` in one value, or one a line in a file. */
 export const words: Kind<readonly string[]> = {
   syntax: 'words, one a line; joined by `:` in tcp.smtp and simcontrol',

@@ -15,7 +15,6 @@ export const QMAIL_FILES: ReadonlySet<string> = new Set([
   'defaulthost',
   'dh1024.pem',
   'dh2048.pem',
-  'dkimkeys',
   'dnsblfailclosed',
   'domainkeys',
   'doublebouncehost',

@@ -102,3 +102,26 @@ export interface ArcOutcome {
   readonly detail: string;
   readonly lookups: readonly string[];
 }
+
+/** ... in the words of qmail-dk. */
+export interface DomainKeysVerdict extends DomainKeysOutcome {
+  /** The DKVERIFY letter, upper case. */
+  readonly letter: string;
+  /** The text of a DomainKey-Status field. */
+  readonly status: string;
+}
+
+/** What DMARC says about all authors of a message. */
+export interface AuthorsOutcome extends DmarcOutcome {
+  /** The domains in its From fields; one in honest mail. */
+  readonly authors: readonly string[];
+}
+
+/** The signatures of a message as it was received. Each answer is found once, for the first who asks; it rejects when the message cannot be read. */
+export interface MessageAuthentication {
+  dkim(): Promise<DkimOutcome>;
+  domainKeys(): Promise<DomainKeysVerdict>;
+  arc(): Promise<ArcOutcome>;
+  /** Asks for SPF and DKIM, too. */
+  dmarc(): Promise<AuthorsOutcome>;
+}

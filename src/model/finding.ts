@@ -26,6 +26,10 @@ export interface Finding<R extends string = string> {
   readonly score?: number;
   /** Header fields for the message, whole lines with CRLF, of clean bytes: they go below our Received field. */
   readonly header?: string;
+  /** The same for signatures that cover every field below them: they go below everything else that we add. */
+  readonly signature?: string;
+  /** A result for the Authentication-Results field (RFC 8601 2.2 resinfo), of clean bytes on one line. */
+  readonly authResult?: string;
 }
 
 /** A finding as it stands in the record: with its stage, plugin and duration. */

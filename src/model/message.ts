@@ -1,3 +1,5 @@
+import type { MessageAuthentication } from './authentication.ts';
+import type { SigningOutcome } from './dkim-signing.ts';
 import type { MimeFacts } from './mime.ts';
 import type { DataFacts } from './session.ts';
 
@@ -31,4 +33,8 @@ export interface MessageFacts extends DataFacts {
   readonly message: Message;
   /** The message taken apart: done for the first who asks, a promise when it takes longer. Rejects when it could not be read. */
   mime(): MimeFacts | Promise<MimeFacts>;
+  /** Its signatures and what they come to. */
+  readonly authentication: MessageAuthentication;
+  /** Signs it as its client's settings say. Rejects when it cannot be read. */
+  sign(): Promise<SigningOutcome>;
 }

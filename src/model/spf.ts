@@ -28,6 +28,8 @@ export interface SpfOutcome {
   readonly result: SpfResult;
   /** The domain that was looked at: the sender's, or the HELO name (RFC 7208 2.3, 2.4); `''` when there was none. */
   readonly domain: string;
+  /** It was the domain's own record that decided, and not `spfrules`, `spfguess` or the client's address. */
+  readonly byDomain: boolean;
   /** No record, and the DNS failed while `spfguess` was to stand in for it: no reason to refuse anybody for good. */
   readonly guessFailed: boolean;
   /** For the operator: which term of whose record decided, or what went wrong. */

@@ -26,3 +26,10 @@ export function foundHeaders(findings: Iterable<Finding>): string {
   for (const { header } of findings) if (header !== undefined) fields.add(header);
   return [...fields].join('');
 }
+
+/** The signatures that checks have made for the message, each once. */
+export function foundSignatures(findings: Iterable<Finding>): string {
+  const fields = new Set<string>();
+  for (const { signature } of findings) if (signature !== undefined) fields.add(signature);
+  return [...fields].join('');
+}

@@ -1,8 +1,13 @@
 import type { Effective } from '../control/effective.ts';
 import type { SettingName, SettingValues } from '../control/settings.ts';
+import type { AuthenticationQuestion } from '../model/authentication-question.ts';
+import type { MessageAuthentication } from '../model/authentication.ts';
+import type { SigningOrder, SigningOutcome } from '../model/dkim-signing.ts';
 import type { Dns } from '../model/dns.ts';
 import type { Finding, RecordedFinding } from '../model/finding.ts';
+import type { Message } from '../model/message.ts';
 import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
+import type { SealingOrder, SealingOutcome } from '../model/sealing.ts';
 import type { SpfCheck } from '../model/spf.ts';
 import type { Stage } from '../model/stage.ts';
 import { STAGES } from '../model/stage.ts';
@@ -15,6 +20,11 @@ export interface Services {
   readonly dns: Dns;
   /** SPF, whose result is a fact of the transaction. */
   readonly spf: SpfCheck;
+  /** Verifies the signatures of a message as it was received; its answers are facts of the message. */
+  readonly authenticate: (question: AuthenticationQuestion) => MessageAuthentication;
+  /** Signs a message as it goes out; `headerFields`: fields of its header that are looked at. */
+  readonly sign: (message: Message, order: SigningOrder, headerFields: number) => Promise<SigningOutcome>;
+  readonly seal: (message: Message, order: SealingOrder) => Promise<SealingOutcome>;
   readonly now: () => number;
 }
 

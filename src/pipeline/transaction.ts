@@ -7,6 +7,7 @@ import { queuedField, receivedField } from '../mail/received.ts';
 import { forgedTrustHeaders, withoutCuts } from '../mail/trust-headers.ts';
 import type { Address } from '../model/address.ts';
 import { address } from '../model/address.ts';
+import type { ArcOutcome } from '../model/authentication.ts';
 import type { HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
 import { readMime } from '../mail/mime/read-mime.ts';
@@ -16,8 +17,9 @@ import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
-import { addedHeaders, foundHeaders } from './added-headers.ts';
+import { addedHeaders, foundHeaders, foundSignatures } from './added-headers.ts';
 import type { Answer } from './answer.ts';
+import { authenticationResults } from './authentication-results.ts';
 import { Deliveries, FAULT_RULE, faultFinding } from './deliveries.ts';
 import type { HeldRecipient, House } from './parts.ts';
 import type { AcceptedRecipient } from './recipients.ts';
@@ -39,6 +41,8 @@ import { once } from './once.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
+import { sealed } from './seal.ts';
+import { signingOrder } from './signing-order.ts';
 import { StageFindings } from './stage-findings.ts';
 
 /** Bytes of the Subject that a record has: enough to know the mail by. */
@@ -82,6 +86,7 @@ export class Transaction {
   /** One set of settings for all, known from the beginning. */
   readonly #shared: Effective | null;
   #attempts = 0;
+  #seal = '';
 
   constructor(
     conversation: TransactionSession,
@@ -207,12 +212,37 @@ export class Transaction {
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
     const limits = mimeLimits(settings.values, this.#conversation.gateway.parts.spoolFolder());
     const mime = once(() => readMime(message, limits, signal));
-    await this.#runShared('message', { ...this.facts, recipients: this.#recipients(), message, mime });
+    const { dkimsignatures, dkimminbits, authlookups, authtime, headerfields } = settings.values;
+    const { services } = this.#conversation.gateway.parts;
+    const authentication = services.authenticate({
+      message: received,
+      spf: () => this.facts.spf(),
+      signatures: dkimsignatures,
+      minBits: dkimminbits,
+      lookups: authlookups,
+      seconds: authtime,
+      headerFields: headerfields,
+    });
+    const sign = once(() => services.sign(message, signingOrder(settings.values), headerfields));
+    const facts = { ...this.facts, recipients: this.#recipients(), message, mime, authentication, sign };
+    await this.#runShared('message', facts);
     const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
     const verdicts = each?.(this.#verdicts()) ?? this.#verdicts();
-    return (
-      refusedByVerdicts(verdicts, this.#answersEach) ?? this.#deliver(aboutMessage(message, header), verdicts)
-    );
+    const refused = refusedByVerdicts(verdicts, this.#answersEach);
+    if (refused !== null) return refused;
+    await this.#sealWith(message, () => authentication.arc());
+    return this.#deliver(aboutMessage(message, header), verdicts);
+  }
+
+  /** Adds our ARC set to the header block, where `arcseal` asks for it: of mail from elsewhere. */
+  async #sealWith(message: Message, chain: () => Promise<ArcOutcome>): Promise<void> {
+    if (this.facts.relayClient || this.facts.client === null) return;
+    const { settings, gateway } = this.#conversation;
+    const { services } = gateway.parts;
+    const seal = await sealed(message, this.#everyFinding(), chain, settings.values, services);
+    if (seal === null) return;
+    this.#seal = seal.fields;
+    this.findings.add([seal.finding]);
   }
 
   get handsBack(): boolean {
@@ -374,9 +404,12 @@ export class Transaction {
       ? queuedField(settings.values.me, this.id, now)
       : receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
     const found = foundHeaders(this.#everyFinding());
+    const { me, authresults } = settings.values;
+    const results = authresults ? authenticationResults(this.#everyFinding(), me) : '';
+    const signatures = foundSignatures(this.#everyFinding());
     const made = new Map<string, Buffer>();
     return verdict => {
-      const text = received + found + addedHeaders(verdict);
+      const text = received + this.#seal + results + found + addedHeaders(verdict) + signatures;
       let block = made.get(text);
       if (block === undefined) {
         block = Buffer.from(text, 'latin1');

@@ -1,8 +1,12 @@
+import { arc } from './arc.ts';
 import { archives } from './archives.ts';
 import { attach } from './attach.ts';
 import { badhelo } from './badhelo.ts';
 import { badmailfrom } from './badmailfrom.ts';
 import { badmailto } from './badmailto.ts';
+import { dkim } from './dkim.ts';
+import { dmarc } from './dmarc.ts';
+import { domainkeys } from './domainkeys.ts';
 import { earlytalker } from './earlytalker.ts';
 import { events } from './events.ts';
 import { headers } from './headers.ts';
@@ -14,6 +18,7 @@ import { nullsender } from './nullsender.ts';
 import { rbl } from './rbl.ts';
 import { rcpthosts } from './rcpthosts.ts';
 import { regex } from './regex.ts';
+import { sign } from './sign.ts';
 import { spf } from './spf.ts';
 import { tarpit } from './tarpit.ts';
 
@@ -32,11 +37,16 @@ export const PLUGINS = [
   nullsender,
   hops,
   headers,
+  dkim,
+  domainkeys,
+  arc,
+  dmarc,
   archives,
   mime,
   events,
   attach,
   regex,
+  sign,
 ] as const;
 
 /** What is asked of a plugin here. */

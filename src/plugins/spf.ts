@@ -1,3 +1,4 @@
+import { authResult } from '../mail/auth-result.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MailFacts } from '../model/session.ts';
 import type { SpfOutcome, SpfResult } from '../model/spf.ts';
@@ -53,8 +54,8 @@ export const spf = definePlugin({
     if (facts.client === null) return [{ rule: 'SPF', state: 'skipped', detail: 'no client' }];
     const judged = (outcome: SpfOutcome) =>
       settings.refuseat === 'stage'
-        ? [told(outcome), ...refusal(outcome, behavior, origin('spfbehavior'))]
-        : [told(outcome)];
+        ? [told(facts, outcome), ...refusal(outcome, behavior, origin('spfbehavior'))]
+        : [told(facts, outcome)];
     return withOutcome(facts, judged);
   },
   rcpt(facts, { settings, origin }) {
@@ -72,7 +73,7 @@ export const spf = definePlugin({
       };
       const [refused] = refusal(outcome, behavior, source);
       // The field again: where the client's own setting is 0, MAIL has none. The pipeline adds it once.
-      return [{ ...(refused ?? letIn), header }];
+      return [{ ...(refused ?? letIn), header, authResult: resultFor(facts, outcome) }];
     });
   },
 });
@@ -83,7 +84,8 @@ function withOutcome<T>(facts: MailFacts, then: (outcome: SpfOutcome) => T): T |
 }
 
 /** What the record says of the evaluation. */
-function told({ result, domain, detail, lookups, header }: SpfOutcome): Finding<Rule> {
+function told(facts: MailFacts, outcome: SpfOutcome): Finding<Rule> {
+  const { result, domain, detail, lookups, header } = outcome;
   const asked = lookups.length === 0 ? '' : `; asked: ${lookups.join('; ')}`;
   return {
     rule: 'SPF',
@@ -91,7 +93,14 @@ function told({ result, domain, detail, lookups, header }: SpfOutcome): Finding<
     value: domain,
     detail: `${result}: ${detail}${asked}`,
     header,
+    authResult: resultFor(facts, outcome),
   };
+}
+
+/** RFC 8601 2.7.2: of the sender, or of the HELO name where that was looked at. */
+function resultFor({ sender }: MailFacts, { result, domain, byDomain }: SpfOutcome): string {
+  const property = sender !== null && sender.domain !== '' ? 'smtp.mailfrom' : 'smtp.helo';
+  return authResult('spf', result, [[property, domain]], byDomain ? '' : 'local policy');
 }
 
 /** What refuses the mail under this spfbehavior, if anything. */

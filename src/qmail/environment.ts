@@ -27,16 +27,7 @@ export const TOLD_VARIABLES: readonly (readonly [whose: string, names: readonly 
   ['qmail-inject', ['MAILHOST', 'MAILUSER', 'QMAILHOST', 'QMAILNAME', 'QMAILUSER']],
   [
     'the chain of queue programs, and the filters in it',
-    [
-      'DKIMQUEUE',
-      'DKIMSIGN',
-      'DKIMVERIFY',
-      'DKSIGN',
-      'DKVERIFY',
-      'QMAILQUEUE',
-      'QS_SPAMASSASSIN',
-      'SIMSCAN_DEBUG',
-    ],
+    ['DKIMQUEUE', 'DKIMSIGN', 'DKSIGN', 'QMAILQUEUE', 'QS_SPAMASSASSIN', 'SIMSCAN_DEBUG'],
   ],
 ];
 

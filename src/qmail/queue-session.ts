@@ -309,7 +309,7 @@ export class QueueSession {
 }
 
 /** Variables that name the program after us. */
-const NEXT_VARIABLES: readonly string[] = ['QMAILQUEUE_NEXT', 'DKQUEUE'];
+const NEXT_VARIABLES: readonly string[] = ['QMAILQUEUE_NEXT', 'DKQUEUE', 'DKIMQUEUE'];
 
 function isOurselves(program: string): boolean {
   return basename(program) === 'postern-queue';

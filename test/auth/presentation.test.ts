@@ -91,7 +91,10 @@ test('a copy that is held has the field as well', async t => {
   await envelope(conversation, ['b@example.com']);
   await conversation.data();
   await conversation.message(await messageOf('From: a@example.net\r\n\r\n'));
-  assert.match(made.held[0]?.text ?? '', /-0000\r\nReceived-SPF: none \(/);
+  assert.match(
+    made.held[0]?.text ?? '',
+    /-0000\r\nAuthentication-Results: mx\.example\.com;\r\n\tspf=none smtp\.mailfrom=example\.net\r\nReceived-SPF: none \(/,
+  );
 });
 
 test('a long explanation becomes a reply of several lines, and never an endless one', async t => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Complaints } from '../../src/control/complaints.ts';
 import { parseDkimKeys, parseKeyPath } from '../../src/control/dkim-keys.ts';
-import { DKIM_SIGN_DEFAULTS } from '../../src/control/dkim-sign-options.ts';
+import { DKIM_SIGN_DEFAULTS } from '../../src/model/dkim-signing.ts';
 
 function read(text: string) {
   const complaints = new Complaints();

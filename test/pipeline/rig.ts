@@ -2,6 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { MessageSignatures } from '../../src/auth/message-authentication.ts';
+import { sealMessage } from '../../src/auth/seal-message.ts';
+import { signMessage } from '../../src/auth/sign-message.ts';
 import { checkSpf } from '../../src/auth/spf.ts';
 import { Complaints } from '../../src/control/complaints.ts';
 import type { Configuration } from '../../src/control/configuration.ts';
@@ -108,6 +111,9 @@ export async function configurationOf(
     smtproutes: ':hop',
     // Tests of bytes and replies want no field of ours more than they ask for.
     spfbehavior: '0',
+    dkimverify: '-',
+    dmarc: 'no',
+    arc: 'no',
     ...control,
   };
   for (const [name, text] of Object.entries(files)) {
@@ -139,7 +145,15 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
   const gateway = new Gateway({
     edge: 'test',
     plugins,
-    services: { dns, spf: question => checkSpf(question, dns), now: Date.now },
+    services: {
+      dns,
+      spf: question => checkSpf(question, dns),
+      authenticate: question => new MessageSignatures(question, dns, Date.now()),
+      sign: (message, order, fields) =>
+        signMessage(message, order, { folder: tmpdir(), now: Date.now(), headerFields: fields }),
+      seal: (message, order) => sealMessage(message, order, tmpdir(), Date.now()),
+      now: Date.now,
+    },
     configuration: () => configuration,
     router: () => ({
       route: ({ domain }) => ({

@@ -20,7 +20,12 @@ export interface RuleCase {
   readonly says: string | null;
   /** CRLF lines, unless the case says `lines lf`. */
   readonly message: string;
+  /** What is done to it, in order: `dkim DOMAIN SELECTOR tag=value`, `append TEXT`. */
+  readonly changes: readonly string[];
 }
+
+/** Words that change the message: see test/plugins/changed-mail.ts. */
+const CHANGES: readonly string[] = ['dkim', 'domainkeys', 'arc', 'put', 'append'];
 
 const MESSAGE = 'From: a@example.net\nDate: Thu, 1 Jan 1970 00:00:00 +0000\n\nbody\n';
 
@@ -50,6 +55,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
   const control: Record<string, string> = {};
   const dns = new Map<string, readonly string[] | 'fails'>();
   const recipients: string[] = [];
+  const changes: string[] = [];
   const said: Record<string, string> = {};
   let expect: readonly string[] | null = null;
   for (const line of blank < 0 ? lines : lines.slice(0, blank)) {
@@ -60,6 +66,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     else if (word === 'control') control[name] = name in control ? `${control[name]}\n${value}` : value;
     else if (word === 'dns') dns.set(`${host} ${type}`, answer[0] === 'fails' ? 'fails' : [answer.join(' ')]);
     else if (word === 'rcpt') recipients.push(rest);
+    else if (CHANGES.includes(word)) changes.push(line);
     else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
     else if (['client', 'helo', 'from', 'edge', 'early', 'lines', 'says'].includes(word)) said[word] = rest;
     else throw new Error(`${place}: what is "${line}"?`);
@@ -76,6 +83,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     early: Number(said['early'] ?? '0'),
     control,
     dns,
+    changes,
     expect,
     says: said['says'] ?? null,
     message: (body.trim() === '' ? MESSAGE : `${body.replace(/\n*$/, '')}\n`).replaceAll(

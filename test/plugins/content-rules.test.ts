@@ -54,6 +54,8 @@ const taken = (facts: Partial<MimeFacts>): MimeFacts => ({
   ...facts,
 });
 
+const unasked = () => assert.fail('no rule about content asks for it');
+
 async function facts(read: MessageFacts['mime'], text = MAIL): Promise<MessageFacts> {
   return {
     sessionId: 's',
@@ -65,10 +67,17 @@ async function facts(read: MessageFacts['mime'], text = MAIL): Promise<MessageFa
     tls: null,
     sender: address('a@example.net'),
     parameters: { size: null, body: null, smtputf8: false },
-    spf: () => assert.fail('no rule about content asks for it'),
+    spf: unasked,
     recipients: [address('b@example.com')],
     message: await messageOf(text),
     mime: read,
+    authentication: {
+      dkim: unasked,
+      domainKeys: unasked,
+      arc: unasked,
+      dmarc: unasked,
+    },
+    sign: unasked,
   };
 }
 

@@ -17,6 +17,9 @@ const USUAL: ControlFiles = {
   smtproutes: ':Maildir maildir\n',
   // A client from elsewhere must not have a test ask the real DNS; `null` is the shipped value.
   spfbehavior: '0\n',
+  dkimverify: '-\n',
+  dmarc: 'no\n',
+  arc: 'no\n',
 };
 
 /** A line of the gateway's log, as pino writes it. */
