@@ -29,6 +29,15 @@ const HEADER_FIELDS = 10_000;
 const LOOKUPS = 50;
 const LOOKUP_MS = 20_000;
 
+/** What may be spent on a message, as the settings have it. */
+export const AUTHENTICATION_LIMITS = {
+  signatures: 10,
+  minBits: 1024,
+  lookups: LOOKUPS,
+  seconds: LOOKUP_MS / 1000,
+  headerFields: HEADER_FIELDS,
+} as const;
+
 /**
  * Runs `work` on the `message` (raw bytes in base64) of a request to `postern probe`, with the name server `dns`. A message
  * without any CRLF, as Unix keeps it, gets them.
@@ -39,7 +48,7 @@ export async function withSigned(
 ): Promise<Json> {
   if (typeof message !== 'string') return { error: 'message is missing' };
   if (typeof dns !== 'string') return { error: 'dns is missing' };
-  const stored = await inMemory(Buffer.from(message, 'base64'));
+  const stored = await storedMessage(message);
   const resolver = createResolver({ servers: [dns] });
   try {
     const fields = headerFields(stored.header, HEADER_FIELDS);
@@ -60,7 +69,9 @@ export async function withSigned(
   }
 }
 
-function inMemory(bytes: Buffer): Promise<Message> {
+/** A message in memory, from its raw bytes in base64. Without any CRLF, as Unix keeps it, it gets them. */
+export function storedMessage(base64: string): Promise<Message> {
+  const bytes = Buffer.from(base64, 'base64');
   const raw = bytes.includes('\r\n')
     ? bytes
     : Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');

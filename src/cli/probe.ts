@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Complaints } from '../control/complaints.ts';
 import type { TcpRules } from '../control/tcprules.ts';
 import { parseTcpRules, tcpRulesFromCdb } from '../control/tcprules.ts';
+import { auth } from './probe-auth.ts';
 import { dmarc } from './probe-dmarc.ts';
 import { arc, arcSeal } from './probe-arc.ts';
 import { dkim, domainkeys } from './probe-dkim.ts';
@@ -22,6 +23,7 @@ const OPS: Readonly<Record<string, Op>> = {
   domainkeys,
   arc,
   'arc-seal': arcSeal,
+  auth,
 };
 
 /**
