@@ -28,9 +28,9 @@ test('the author domains of a header', () => {
   for (const [header, domains] of cases) assert.deepEqual(authors(header), domains, header);
 });
 
-test('an address behind a hundred thousand others is seen', () => {
+test('a From without end is not read to its end: what is behind counts as one more author', () => {
   const many = Array.from({ length: 100_000 }, (_, i) => `a${i}@evil.example`).join(',');
-  assert.deepEqual(authors(`From: ${many},\r\n a@bank.example\r\n`), ['evil.example', 'bank.example']);
+  assert.deepEqual(authors(`From: ${many},\r\n a@bank.example\r\n`), ['?', 'evil.example']);
 });
 
 const record = (domain: string, tags: string): Names => ({ [`TXT _dmarc.${domain}`]: [`v=DMARC1; ${tags}`] });
