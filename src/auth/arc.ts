@@ -13,6 +13,17 @@ import { namesOf, Unusable } from './signature-tags.ts';
 import type { SignedHeader } from './signed-header.ts';
 import { isSignedBy, keyObjection } from './verify-signature.ts';
 
+/** What comes of a message without any ARC field. */
+export const NO_CHAIN: ArcOutcome = {
+  result: 'none',
+  instances: 0,
+  sets: [],
+  domain: '',
+  selector: '',
+  detail: 'no chain',
+  lookups: [],
+};
+
 /** An ARC chain on its way: its structure judged, the body hash asked for, its keys being looked up. */
 export interface PendingArc {
   /** After the body digests were read. `shown`: the look-ups, for the outcome. Never rejects. */

@@ -11,7 +11,7 @@ import type {
 import type { AuthenticationQuestion } from '../model/authentication-question.ts';
 import type { Dns } from '../model/dns.ts';
 import { BodyDigests } from './body-digests.ts';
-import { beginArc } from './arc.ts';
+import { beginArc, NO_CHAIN } from './arc.ts';
 import { beginSignature } from './dkim-verify.ts';
 import { authorDomains, checkDmarcOfAuthors } from './dmarc-authors.ts';
 import { malformedAuthor } from './domainkeys-address.ts';
@@ -20,16 +20,6 @@ import { verifyDomainKeys } from './domainkeys.ts';
 import { KeyFinder } from './key-finder.ts';
 import { MessageLookups } from './lookups.ts';
 import { SignedHeader } from './signed-header.ts';
-
-const NO_CHAIN: ArcOutcome = {
-  result: 'none',
-  instances: 0,
-  sets: [],
-  domain: '',
-  selector: '',
-  detail: 'no chain',
-  lookups: [],
-};
 
 /**
  * Verifies what a message as it was received bears: signatures, policies, chains. Everything shares the body's hashes, which

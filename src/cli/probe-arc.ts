@@ -1,6 +1,6 @@
 import { gatheredResults } from '../auth/arc-results.ts';
 import { sealArc, wantSealDigest } from '../auth/arc-seal.ts';
-import { beginArc } from '../auth/arc.ts';
+import { beginArc, NO_CHAIN } from '../auth/arc.ts';
 import { readPrivateKey } from '../auth/private-key.ts';
 import type { ArcOutcome } from '../model/authentication.ts';
 import { withSigned } from './probe-message.ts';
@@ -10,16 +10,6 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** As the setting dkimminbits has it. */
 const MIN_BITS = 1024;
-
-const NO_CHAIN: ArcOutcome = {
-  result: 'none',
-  instances: 0,
-  sets: [],
-  domain: '',
-  selector: '',
-  detail: 'the message has no ARC field',
-  lookups: [],
-};
 
 /** The op `arc` of `postern probe`: `message` and `dns` to `result` (RFC 8617 4.4, or `temperror`) and `detail`. */
 export function arc(request: Json): Promise<Json> {
