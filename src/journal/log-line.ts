@@ -4,6 +4,8 @@ import type { VerdictRecord } from '../model/record.ts';
 const MAX_LINE = 999;
 /** Recipients named in a line; explain knows all of them. */
 const MAX_RECIPIENTS = 5;
+/** Bytes of the reason for a temporary refusal: the path of a file, or what a library says. */
+const MAX_REASON = 300;
 
 /** The fields of a record's log line, in a fixed order. */
 export function recordFields(record: VerdictRecord): Record<string, string | number> {
@@ -34,7 +36,15 @@ export function recordFields(record: VerdictRecord): Record<string, string | num
   if (hop?.hopReply) fields['said'] = hop.hopReply;
   fields['reply'] = record.reply;
   fields['ms'] = record.durationMs;
+  const why = record.reply.startsWith('4') ? reason(record) : '';
+  if (why !== '') fields['why'] = why;
   return fields;
+}
+
+/** Why the client has to come again, which may be for the operator to mend: what the rule that decided has found. */
+function reason({ rule, findings }: VerdictRecord): string {
+  const decided = findings.find(f => f.rule === rule && (f.state === 'hit' || f.state === 'error'));
+  return decided?.detail?.slice(0, MAX_REASON) ?? '';
 }
 
 /**
