@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startDnsServer } from '../support/dns-server.ts';
-import type { ControlFiles, RunningGateway } from '../support/gateway.ts';
+import type { ControlFiles } from '../support/gateway.ts';
 import { startGateway } from '../support/gateway.ts';
-import { eventId, greeted } from './dialogue.ts';
-import type { Dialogue } from './dialogue.ts';
+import { clientFrom } from './authentication.ts';
+import { eventId } from './dialogue.ts';
 
 const ZONE = {
   'good.example': [{ TXT: 'v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all exp=why.good.example' }],
@@ -12,13 +12,6 @@ const ZONE = {
   'soft.example': [{ TXT: 'v=spf1 ~all' }],
   'down.example': ['SERVFAIL'],
 } as const;
-
-/** A client from elsewhere: a proxy on this host says who it is. */
-async function clientFrom(gateway: RunningGateway, ip: string): Promise<Dialogue> {
-  const six = ip.includes(':');
-  const first = six ? `PROXY TCP6 ${ip} ::1 40000 25\r\n` : `PROXY TCP4 ${ip} 192.0.2.25 40000 25\r\n`;
-  return greeted(gateway.port, { first });
-}
 
 const withoutId = (reply: string) => reply.replaceAll(/ \[[\w.]+\]$/gm, '');
 
@@ -68,7 +61,7 @@ test('a pass is delivered with the field below ours, IPv4 or IPv6', async () => 
     const mail = mails.find(one => one.includes(field)) ?? assert.fail(mails.join('\n'));
     assert.match(
       mail,
-      /^(?:Return-Path: [^\n]*\n|Delivered-To: [^\n]*\n)*Received: [^\n]*\n(?:[ \t][^\n]*\n)*Received-SPF: /,
+      /^(?:Return-Path: [^\n]*\n|Delivered-To: [^\n]*\n)*Received: [^\n]*\n(?:[ \t][^\n]*\n)*Authentication-Results: [^\n]*\n\t[^\n]*\nReceived-SPF: /,
     );
   }
 });
