@@ -20,6 +20,8 @@ import { createIds } from './ids.ts';
 import type { Places } from './places.ts';
 import { qmailHome, quarantineFolder, spoolFolder } from './places.ts';
 
+const NO_SCANNER = { kind: 'error', fault: 'refused', why: 'no scanner is set' } as const;
+
 /** A gateway with everything that it needs, and what has to be told when the configuration changes. */
 export interface Wired {
   readonly gateway: Gateway;
@@ -72,6 +74,8 @@ export function wire(
       sign: (message, order, headerFields) =>
         signMessage(message, order, { folder: qmailHome(where), now: Date.now(), headerFields }),
       seal: (message, order) => sealMessage(message, order, qmailHome(where), Date.now()),
+      virus: () => Promise.resolve(NO_SCANNER),
+      score: () => Promise.resolve(NO_SCANNER),
       authenticate: question => new MessageSignatures(question, resolver, Date.now()),
       now: Date.now,
     },

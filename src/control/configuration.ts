@@ -165,13 +165,7 @@ export function clientChanges(
 }
 
 /** Variables of the classic tools that this release does not read and that look like ones it does. */
-const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
-  'DKSIGN',
-  'DKVERIFY',
-  'DKIMSIGN',
-  'DKIMVERIFY',
-  'QMAILQUEUE',
-]);
+const OTHERS_VARIABLES: ReadonlySet<string> = new Set(['QMAILQUEUE']);
 
 /** What a line of simcontrol sets for a recipient. */
 export function recipientChanges(

@@ -69,9 +69,10 @@ export async function loadConfiguration(
     options.controlDir === null ? null : await readControlDirectory(options.controlDir, wanted, complaints);
   if (site) warnOfUnknownFiles(site, complaints);
   const hash = createHash('sha256');
-  const effective = siteSettings(shipped, site, complaints, hash);
-  checkNames(effective, options, complaints);
+  const settings = siteSettings(shipped, site, complaints, hash);
+  checkNames(settings, options, complaints);
   const simcontrol = loadSimcontrol(site, complaints, hash);
+  const effective = simcontrol === null ? settings : asSimscan(settings);
   const ssattach = site?.files.get('ssattach');
   if (simcontrol && ssattach) {
     const text =
@@ -81,6 +82,13 @@ export async function loadConfiguration(
   const rules = await loadTcpRules(effective.values.tcpsmtp, options.controlDir, complaints);
   if (site) requireSite(effective, site, complaints);
   return new Configuration(hash.digest('hex').slice(0, 8), effective, rules, simcontrol);
+}
+
+/** Where there is a simcontrol, simscan's scanners run only where it says so (simscan.md 5), unless a file of the site does. */
+function asSimscan(settings: Effective): Effective {
+  const origin: Origin = { layer: 'default', place: 'simcontrol says so where it is wanted' };
+  const names = (['clam', 'spam'] as const).filter(name => settings.origin(name).layer === 'default');
+  return settings.with(new Map(names.map(name => [name, { value: false, origin }])));
 }
 
 /** The same configuration with tcp.smtp read again. */

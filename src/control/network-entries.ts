@@ -38,3 +38,10 @@ export function networkFault(entry: string): string | null {
   if (version !== 0 && whole && more.length === 0) return null;
   return `"${entry}" is neither an address nor a network such as 10.0.0.0/8`;
 }
+
+/** What is wrong with an address of a scanner; null when nothing is. */
+export function scannerFault(entry: string): string | null {
+  if (entry.startsWith('/') || /^[A-Za-z0-9.-]+:[0-9]{1,5}$/.test(entry) || socketAddress(entry) !== null)
+    return null;
+  return `"${entry}" is not /path/to/socket, HOST:PORT or [IPv6]:PORT`;
+}

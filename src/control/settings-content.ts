@@ -1,10 +1,10 @@
 import { attachList, parseAttachValue, parseSsattach } from './attach-list.ts';
-import { decimal, flag, format, int, line, yesNo } from './kinds.ts';
+import { flag, format } from './kinds.ts';
 import { addLinePatterns, parseLinePatternFile, parseLinePatterns } from './line-patterns.ts';
 import type { LinePatterns } from './line-patterns.ts';
 import { nothing } from './list-kinds.ts';
 import { parseQuarantineEvents } from './quarantine-events.ts';
-import { EVERYWHERE, MiB, file, later } from './setting.ts';
+import { EVERYWHERE, file } from './setting.ts';
 import type { Setting } from './setting.ts';
 
 /** What is checked in a message. */
@@ -57,13 +57,4 @@ export const CONTENT_SETTINGS = {
     doc: 'Expressions that refuse a message when one matches a line of it. In simcontrol, each list goes behind the one before it.',
     add: addLinePatterns,
   } as Setting<LinePatterns>,
-
-  // simcontrol keys whose scanners come later
-  clam: later(yesNo, false, 'Scan for viruses.'),
-  spam: later(yesNo, false, 'Ask SpamAssassin.'),
-  spam_hits: later(decimal('points'), 0, 'Refuse from this SpamAssassin score on.'),
-  spam_passthru: later(yesNo, false, 'Deliver spam, marked.'),
-  trophie: later(yesNo, false, 'The Trophie scanner, which no longer exists.'),
-  spamuser: later(line, '', 'User whose SpamAssassin preferences apply.'),
-  size_limit: later(int('bytes', 0, 1024 * MiB), 250_000, 'Largest message that SpamAssassin sees.'),
 };

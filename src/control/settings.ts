@@ -2,6 +2,7 @@ import type { Setting } from './setting.ts';
 import { CONTENT_SETTINGS } from './settings-content.ts';
 import { ENVELOPE_SETTINGS } from './settings-envelope.ts';
 import { HOUSE_SETTINGS } from './settings-house.ts';
+import { SCANNER_SETTINGS } from './settings-scanners.ts';
 import { SENDER_SETTINGS } from './settings-senders.ts';
 import { SMTP_SETTINGS } from './settings-smtp.ts';
 
@@ -14,6 +15,7 @@ export const SETTINGS = {
   ...ENVELOPE_SETTINGS,
   ...SENDER_SETTINGS,
   ...CONTENT_SETTINGS,
+  ...SCANNER_SETTINGS,
   ...HOUSE_SETTINGS,
 };
 

@@ -1,6 +1,7 @@
 import type { MessageAuthentication } from './authentication.ts';
 import type { SigningOutcome } from './dkim-signing.ts';
 import type { MimeFacts } from './mime.ts';
+import type { SpamOutcome, VirusOutcome } from './scan.ts';
 import type { DataFacts } from './session.ts';
 
 /**
@@ -35,6 +36,10 @@ export interface MessageFacts extends DataFacts {
   mime(): MimeFacts | Promise<MimeFacts>;
   /** Its signatures and what they come to. */
   readonly authentication: MessageAuthentication;
+  /** What the virus scanner says: asked once, for the first who asks. */
+  virus(): Promise<VirusOutcome>;
+  /** What the scoring engine says with the preferences of `user` (null: its own): asked once for each. */
+  score(user: string | null): Promise<SpamOutcome>;
   /** Signs it as its client's settings say. Rejects when it cannot be read. */
   sign(): Promise<SigningOutcome>;
 }

@@ -52,10 +52,16 @@ export type SpamOutcome =
   | { readonly kind: 'skipped'; readonly why: string }
   | ScanError;
 
-/** How a message is to be scored. */
+/** How a message is to be scored. Byte strings. */
 export interface SpamQuestion {
-  /** Whose preferences count, a byte string; null: the service's own. */
+  /** Whose preferences count; null: the service's own. */
   readonly user: string | null;
+  /** What SpamAssassin reads in the header, and Rspamd wants to be told. */
+  readonly ip: string | null;
+  readonly helo: string;
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly eventId: string;
 }
 
 /** State of one scanner for `postern status` and the log. */

@@ -7,6 +7,7 @@ import type { Dns } from '../model/dns.ts';
 import type { Finding, RecordedFinding } from '../model/finding.ts';
 import type { Message } from '../model/message.ts';
 import type { Plugin, StageFacts, Tier, Tools } from '../model/plugin.ts';
+import type { SpamOutcome, SpamQuestion, VirusOutcome } from '../model/scan.ts';
 import type { SealingOrder, SealingOutcome } from '../model/sealing.ts';
 import type { SpfCheck } from '../model/spf.ts';
 import type { Stage } from '../model/stage.ts';
@@ -25,6 +26,8 @@ export interface Services {
   /** Signs a message as it goes out; `headerFields`: fields of its header that are looked at. */
   readonly sign: (message: Message, order: SigningOrder, headerFields: number) => Promise<SigningOutcome>;
   readonly seal: (message: Message, order: SealingOrder) => Promise<SealingOutcome>;
+  readonly virus: (message: Message, signal: AbortSignal) => Promise<VirusOutcome>;
+  readonly score: (message: Message, question: SpamQuestion, signal: AbortSignal) => Promise<SpamOutcome>;
   readonly now: () => number;
 }
 

@@ -14,6 +14,7 @@ import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
 import { TIERS } from '../model/plugin.ts';
 import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
+import type { SpamQuestion } from '../model/scan.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
@@ -37,7 +38,7 @@ import {
   refusedForAll,
   ruleOf,
 } from './outcome.ts';
-import { once } from './once.ts';
+import { once, onceEach } from './once.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
@@ -224,8 +225,13 @@ export class Transaction {
       headerFields: headerfields,
     });
     const sign = once(() => services.sign(message, signingOrder(settings.values), headerfields));
-    const facts = { ...this.facts, recipients: this.#recipients(), message, mime, authentication, sign };
-    await this.#runShared('message', facts);
+    const recipients = this.#recipients();
+    const virus = once(() => services.virus(message, signal));
+    const score = onceEach((user: string | null) =>
+      services.score(message, this.#spamQuestion(user, recipients), signal),
+    );
+    const scanned = { mime, authentication, virus, score, sign };
+    await this.#runShared('message', { ...this.facts, recipients, message, ...scanned });
     const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
     const verdicts = each?.(this.#verdicts()) ?? this.#verdicts();
     const refused = refusedByVerdicts(verdicts, this.#answersEach);
@@ -243,6 +249,18 @@ export class Transaction {
     if (seal === null) return;
     this.#seal = seal.fields;
     this.findings.add([seal.finding]);
+  }
+
+  #spamQuestion(user: string | null, recipients: readonly Address[]): SpamQuestion {
+    const { client, helo, sender } = this.facts;
+    return {
+      user,
+      ip: client?.ip ?? null,
+      helo: helo?.name ?? '',
+      sender: sender?.text ?? '',
+      recipients: recipients.map(({ text }) => text),
+      eventId: this.id,
+    };
   }
 
   get handsBack(): boolean {

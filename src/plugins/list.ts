@@ -4,6 +4,7 @@ import { attach } from './attach.ts';
 import { badhelo } from './badhelo.ts';
 import { badmailfrom } from './badmailfrom.ts';
 import { badmailto } from './badmailto.ts';
+import { clam } from './clam.ts';
 import { dkim } from './dkim.ts';
 import { dmarc } from './dmarc.ts';
 import { domainkeys } from './domainkeys.ts';
@@ -19,6 +20,7 @@ import { rbl } from './rbl.ts';
 import { rcpthosts } from './rcpthosts.ts';
 import { regex } from './regex.ts';
 import { sign } from './sign.ts';
+import { spam } from './spam.ts';
 import { spf } from './spf.ts';
 import { tarpit } from './tarpit.ts';
 
@@ -46,6 +48,8 @@ export const PLUGINS = [
   events,
   attach,
   regex,
+  clam,
+  spam,
   sign,
 ] as const;
 

@@ -21,7 +21,7 @@ import type { Answer } from '../../src/pipeline/answer.ts';
 import type { Conversation } from '../../src/pipeline/conversation.ts';
 import type { GatewayParts, Held } from '../../src/pipeline/parts.ts';
 import { Gateway } from '../../src/pipeline/gateway.ts';
-import type { AnyPlugin } from '../../src/pipeline/run-stage.ts';
+import type { AnyPlugin, Services } from '../../src/pipeline/run-stage.ts';
 import { PLUGINS, pluginNames, ruleNames } from '../../src/plugins/list.ts';
 import { bytesOf, storedMessage } from '../mail/stored.ts';
 import { ROOT, temporaryFolder } from '../support/processes.ts';
@@ -45,7 +45,12 @@ export interface HopTransaction {
   aborted: boolean;
 }
 
+const NO_SCANNER = { kind: 'error', fault: 'refused', why: 'this rig has no scanner' } as const;
+
 export interface RigOptions {
+  /** What the scanners say. */
+  readonly virus?: Services['virus'];
+  readonly score?: Services['score'];
   /** Control files besides `me`, `rcpthosts` and `smtproutes`. */
   readonly control?: Readonly<Record<string, string>>;
   /** By domain of the recipient; each domain has a next hop of its own. */
@@ -151,6 +156,8 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
       authenticate: question => new MessageSignatures(question, dns, Date.now()),
       sign: (message, order, fields) =>
         signMessage(message, order, { folder: tmpdir(), now: Date.now(), headerFields: fields }),
+      virus: options.virus ?? (() => Promise.resolve(NO_SCANNER)),
+      score: options.score ?? (() => Promise.resolve(NO_SCANNER)),
       seal: (message, order) => sealMessage(message, order, tmpdir(), Date.now()),
       now: Date.now,
     },

@@ -22,6 +22,10 @@ export interface RuleCase {
   readonly message: string;
   /** What is done to it, in order: `dkim DOMAIN SELECTOR tag=value`, `append TEXT`. */
   readonly changes: readonly string[];
+  /** What clamd says: `clean`, a name, or `error FAULT`. */
+  readonly virus: string;
+  /** What the scoring engine says: `POINTS THRESHOLD RULES`, or `error FAULT`. */
+  readonly score: string;
 }
 
 /** Words that change the message: see test/plugins/changed-mail.ts. */
@@ -60,7 +64,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
   let expect: readonly string[] | null = null;
   for (const line of blank < 0 ? lines : lines.slice(0, blank)) {
     const [, word = '', rest = ''] = /^([a-z]+) ?(.*)$/.exec(line) ?? [];
-    const [, name = '', value = ''] = /^([a-z.-]+): ?(.*)$/.exec(rest) ?? [];
+    const [, name = '', value = ''] = /^([a-z._-]+): ?(.*)$/.exec(rest) ?? [];
     const [host = '', type = '', ...answer] = rest.split(' ');
     if (line.startsWith('#')) continue;
     else if (word === 'control') control[name] = name in control ? `${control[name]}\n${value}` : value;
@@ -68,7 +72,8 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     else if (word === 'rcpt') recipients.push(rest);
     else if (CHANGES.includes(word)) changes.push(line);
     else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
-    else if (['client', 'helo', 'from', 'edge', 'early', 'lines', 'says'].includes(word)) said[word] = rest;
+    else if (['client', 'helo', 'from', 'edge', 'early', 'lines', 'says', 'virus', 'score'].includes(word))
+      said[word] = rest;
     else throw new Error(`${place}: what is "${line}"?`);
   }
   if (expect === null) throw new Error(`${place}: no "expect" line`);
@@ -84,6 +89,8 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     control,
     dns,
     changes,
+    virus: said['virus'] ?? 'clean',
+    score: said['score'] ?? '0.1 5 NONE',
     expect,
     says: said['says'] ?? null,
     message: (body.trim() === '' ? MESSAGE : `${body.replace(/\n*$/, '')}\n`).replaceAll(

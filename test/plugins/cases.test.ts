@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
 import type { Dns, DnsAnswer } from '../../src/model/dns.ts';
+import type { ScannerFault, SpamOutcome, VirusOutcome } from '../../src/model/scan.ts';
 import { PLUGINS } from '../../src/plugins/list.ts';
 import { CLIENT, envelope, messageOf, rig, said } from '../pipeline/rig.ts';
 import { ROOT } from '../support/processes.ts';
@@ -64,6 +65,8 @@ async function run(t: TestContext, one: RuleCase): Promise<void> {
     control: { spfbehavior: '3', ...one.control },
     dns,
     plugins: PLUGINS,
+    virus: () => Promise.resolve(virusOf(one.virus)),
+    score: (_message, { user }) => Promise.resolve(scoreOf(one.score, user)),
     parts: { edge: one.edge, handsBack: one.edge === 'qmail' },
   });
   const conversation = gateway.open({ ...CLIENT, ip: one.client });
@@ -82,6 +85,33 @@ async function run(t: TestContext, one: RuleCase): Promise<void> {
   );
   assert.deepEqual([...new Set(hits)].toSorted(), [...one.expect].toSorted(), one.place);
   if (one.says !== null) assert.equal(answer.slice(0, one.says.length), one.says, one.place);
+}
+
+function virusOf(said: string): VirusOutcome {
+  const [word = '', fault = ''] = said.split(' ');
+  if (word === 'error') return { kind: 'error', fault: fault as ScannerFault, why: 'as the case wants it' };
+  return word === 'clean'
+    ? { kind: 'clean', scanner: 'clamd' }
+    : { kind: 'infected', name: said, scanner: 'clamd' };
+}
+
+/** `joe:` in front: what it says to the user joe; everybody else is fine then. */
+function scoreOf(text: string, user: string | null): SpamOutcome {
+  const [, whose, said = ''] = /^(?:([^ :]+): )?(.*)$/.exec(text) ?? [];
+  const [points = '', threshold = '', rules = ''] = (
+    whose === undefined || whose === user ? said : '0 5 FINE'
+  ).split(' ');
+  if (points === 'error')
+    return { kind: 'error', fault: threshold as ScannerFault, why: 'as the case wants it' };
+  const score = Number(points);
+  return {
+    kind: 'scored',
+    spam: score >= Number(threshold),
+    score,
+    threshold: Number(threshold),
+    rules: rules.split(','),
+    scanner: 'spamd',
+  };
 }
 
 function dnsOf({ dns }: RuleCase): Pick<Dns, 'a' | 'txt'> {

@@ -77,6 +77,8 @@ async function facts(read: MessageFacts['mime'], text = MAIL): Promise<MessageFa
       arc: unasked,
       dmarc: unasked,
     },
+    virus: unasked,
+    score: unasked,
     sign: unasked,
   };
 }
