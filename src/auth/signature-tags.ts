@@ -123,7 +123,7 @@ function identityOf(value: string | undefined, domain: string): string {
   return value === undefined ? `@${domain}` : withoutSpace(value);
 }
 
-/** A value from outside, for an error text. */
+/** A value from outside, for an error text: printable, on one line. */
 export function shown(value: string | undefined): string {
-  return (value ?? '').slice(0, 80);
+  return (value ?? '').slice(0, 80).replace(/[^\x20-\x7e]/g, '?');
 }

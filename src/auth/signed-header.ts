@@ -1,5 +1,6 @@
 import type { BodyCanonicalization } from '../mail/body-hash.ts';
 import type { HeaderField, HeaderFields } from '../mail/header.ts';
+import { trimmed } from './tag-list.ts';
 
 /**
  * The header of a message as signatures see it (RFC 6376 3.4.1, 3.4.2, 5.4.2). Fields are brought into relaxed form once,
@@ -94,7 +95,7 @@ function withoutSignature(raw: string): string {
     const semicolon = raw.indexOf(';', from);
     const end = semicolon < 0 ? raw.length : semicolon;
     const equals = raw.indexOf('=', from);
-    if (equals >= 0 && equals < end && raw.slice(from, equals).trim() === 'b')
+    if (equals >= 0 && equals < end && trimmed(raw.slice(from, equals)) === 'b')
       return raw.slice(0, equals + 1) + raw.slice(end);
     from = end + 1;
   }

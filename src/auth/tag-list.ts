@@ -9,13 +9,13 @@ const MAX_TAGS = 100;
 export function tagList(text: string): ReadonlyMap<string, string> | null {
   const tags = new Map<string, string>();
   const entries = text.split(';', MAX_TAGS + 2);
-  if (entries.length > 1 && entries.at(-1)?.trim() === '') entries.pop();
+  if (entries.length > 1 && trimmed(entries.at(-1) ?? '') === '') entries.pop();
   if (entries.length > MAX_TAGS) return null;
   for (const entry of entries) {
     const equals = entry.indexOf('=');
     if (equals < 0) return null;
-    const name = entry.slice(0, equals).trim();
-    const value = entry.slice(equals + 1).trim();
+    const name = trimmed(entry.slice(0, equals));
+    const value = trimmed(entry.slice(equals + 1));
     if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name) || tags.has(name)) return null;
     // VALCHAR and folding white space; 8-bit bytes are for RFC 8616.
     if (/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\r\n](?![ \t\n])/.test(value)) return null;
@@ -24,9 +24,22 @@ export function tagList(text: string): ReadonlyMap<string, string> | null {
   return tags;
 }
 
-/** A value without any white space, as base64 and colon lists are read. */
+/** A value without any white space, as base64 and colon lists are read. Byte 0xA0, which `\s` takes for a blank, is a part of letters. */
 export function withoutSpace(value: string): string {
-  return /\s/.test(value) ? value.replace(/\s+/g, '') : value;
+  return /[ \t\r\n]/.test(value) ? value.replace(/[ \t\r\n]+/g, '') : value;
+}
+
+/** `text` without the white space around it. */
+export function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
 /** Bytes of a base64 text, white space ignored; null when it is none, or empty. */
