@@ -3,15 +3,16 @@ import { BodyHash } from '../mail/body-hash.ts';
 import type { Message } from '../model/message.ts';
 
 /**
- * Different hashes of one body: simple and relaxed, whole and up to somebody's `l=`. A sender can ask for as many as he
- * likes, and each costs another look at up to 50 MiB.
+ * Different hashes of a part of one body, up to somebody's `l=`. A sender can ask for as many as he likes, and each costs
+ * another look at up to 50 MiB.
  */
-const MAX_HASHES = 4;
+const MAX_PARTS = 2;
 
 /** The hashes of a message's body that its signatures need, taken in one pass over its bytes. */
 export class BodyDigests {
   readonly #message: Message;
   readonly #asked = new Set<string>();
+  #parts = 0;
   /** Asked for since the last pass began. */
   #waiting: [key: string, hash: BodyHash][] = [];
   readonly #digests = new Map<string, BodyDigest>();
@@ -25,7 +26,8 @@ export class BodyDigests {
   want(canonicalization: BodyCanonicalization, length: number): boolean {
     const key = keyOf(canonicalization, length);
     if (this.#asked.has(key)) return true;
-    if (this.#asked.size >= MAX_HASHES) return false;
+    // The two hashes of the whole body are always to be had: nobody's `l=` takes their place.
+    if (length !== Infinity && ++this.#parts > MAX_PARTS) return false;
     this.#asked.add(key);
     this.#waiting.push([key, new BodyHash(canonicalization, length)]);
     return true;
@@ -39,8 +41,8 @@ export class BodyDigests {
       this.#waiting = [];
       this.#reading = this.#pass(hashes);
     }
-    await before;
-    await this.#reading;
+    // Both at once: a pass that fails while another is waited for must have somebody who hears of it.
+    await Promise.all([before, this.#reading]);
   }
 
   /** The digest, after `read`; null when it was not asked for. */

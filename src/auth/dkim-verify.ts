@@ -65,10 +65,19 @@ export function beginSignature(
     async outcome() {
       const answer = await found;
       if (answer.kind === 'trouble') return outcomeOf(signature, answer.fault, answer.why);
-      const outcomes = answer.keys.map(key => verified(field, signature, key, header, digests, options));
-      return (outcomes.find(one => one.result === 'pass') ?? outcomes[0]) as SignatureOutcome;
+      // Of several keys, those of another type cannot be meant.
+      const fitting = answer.keys.filter(key => key.type === signature.type);
+      const keys = fitting.length > 0 ? fitting : answer.keys;
+      const outcomes = keys.map(key => verified(field, signature, key, header, digests, options));
+      const best = outcomes.find(one => one.result === 'pass') ?? outcomes.find(isGenuine) ?? outcomes[0];
+      return best as SignatureOutcome;
     },
   };
+}
+
+/** The signature is the signer's, whatever else was added to the body. */
+function isGenuine({ fault }: SignatureOutcome): boolean {
+  return fault === 'extra body';
 }
 
 function verified(
