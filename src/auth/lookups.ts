@@ -5,6 +5,33 @@ import { isAskable, shownAnswer } from './lookup-text.ts';
 type Question = 'txt' | 'a' | 'aaaa' | 'mx';
 
 /**
+ * The time that a message may wait for the DNS, all questions together: it runs while an answer is waited for, however many
+ * are, and not while the message is kept busy by something else.
+ */
+export class LookupTime {
+  #left: number;
+  #waiting = 0;
+  #since = 0;
+  readonly #now: () => number;
+
+  /** `now`: a monotonic clock in milliseconds. */
+  constructor(maxMs: number, now: () => number = () => performance.now()) {
+    this.#left = maxMs;
+    this.#now = now;
+  }
+
+  /** Somebody begins to wait; milliseconds that he has. `end` must follow. */
+  begin(): number {
+    if (this.#waiting++ === 0) this.#since = this.#now();
+    return this.#left - (this.#now() - this.#since);
+  }
+
+  end(): void {
+    if (--this.#waiting === 0) this.#left -= this.#now() - this.#since;
+  }
+}
+
+/**
  * The DNS look-ups that the signatures and policies of one message may cost: so many different questions, and so long for
  * all of them together. What goes beyond is an `error` answer. The same question is counted once.
  */
@@ -12,15 +39,13 @@ export class MessageLookups {
   readonly #dns: Dns;
   readonly #asked = new Set<string>();
   #left: number;
-  readonly #deadline: number;
-  readonly #now: () => number;
+  readonly #time: LookupTime;
 
-  /** `maxMs` counts from the first question. `now`: a monotonic clock in milliseconds. */
-  constructor(dns: Dns, max: number, maxMs: number, now: () => number = () => performance.now()) {
+  /** `time`: milliseconds, or a time that is shared with other look-ups. */
+  constructor(dns: Dns, max: number, time: number | LookupTime) {
     this.#dns = dns;
     this.#left = max;
-    this.#now = now;
-    this.#deadline = now() + maxMs;
+    this.#time = typeof time === 'number' ? new LookupTime(time) : time;
   }
 
   /** The records at `name`, the strings of each joined. The question and its answer go to `shown`. */
@@ -61,14 +86,19 @@ export class MessageLookups {
       this.#left--;
       this.#asked.add(key);
     }
-    const ms = this.#deadline - this.#now();
-    if (ms <= 0) return { kind: 'error', error: 'TIMEOUT' };
-    const { promise: late, resolve } = Promise.withResolvers<DnsAnswer<RecordOf<Q>>>();
-    const timer = setTimeout(() => resolve({ kind: 'error', error: 'TIMEOUT' }), ms);
+    const ms = this.#time.begin();
     try {
-      return await Promise.race([this.#dns[type](name) as Promise<DnsAnswer<RecordOf<Q>>>, late]);
+      if (ms <= 0) return { kind: 'error', error: 'TIMEOUT' };
+      return await within(this.#dns[type](name) as Promise<DnsAnswer<RecordOf<Q>>>, ms);
     } finally {
-      clearTimeout(timer);
+      this.#time.end();
     }
   }
+}
+
+function within<T>(answer: Promise<DnsAnswer<T>>, ms: number): Promise<DnsAnswer<T>> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve({ kind: 'error', error: 'TIMEOUT' }), ms);
+    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
 }

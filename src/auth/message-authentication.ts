@@ -18,7 +18,7 @@ import { malformedAuthor } from './domainkeys-address.ts';
 import { dkverifyLetter, domainKeyStatus } from './domainkeys-status.ts';
 import { verifyDomainKeys } from './domainkeys.ts';
 import { KeyFinder } from './key-finder.ts';
-import { MessageLookups } from './lookups.ts';
+import { LookupTime, MessageLookups } from './lookups.ts';
 import { SignedHeader } from './signed-header.ts';
 
 /**
@@ -46,8 +46,9 @@ export class MessageSignatures implements MessageAuthentication {
     this.#fields = headerFields(message.header, question.headerFields);
     this.#header = new SignedHeader(this.#fields);
     this.#digests = new BodyDigests(message);
-    this.#lookups = new MessageLookups(dns, lookups, seconds * 1000);
-    this.#policyLookups = new MessageLookups(dns, lookups, seconds * 1000);
+    const time = new LookupTime(seconds * 1000);
+    this.#lookups = new MessageLookups(dns, lookups, time);
+    this.#policyLookups = new MessageLookups(dns, lookups, time);
     this.#now = now / 1000;
   }
 
