@@ -52,16 +52,25 @@ export type SpamOutcome =
   | { readonly kind: 'skipped'; readonly why: string }
   | ScanError;
 
-/** How a message is to be scored. Byte strings. */
+/** How a message is to be scored. */
 export interface SpamQuestion {
-  /** Whose preferences count; null: the service's own. */
+  /** Whose preferences count, a byte string; null: the service's own. */
   readonly user: string | null;
-  /** What SpamAssassin reads in the header, and Rspamd wants to be told. */
-  readonly ip: string | null;
-  readonly helo: string;
-  readonly sender: string;
-  readonly recipients: readonly string[];
-  readonly eventId: string;
+  /** SpamAssassin has no use for it: it reads the Received fields. */
+  readonly envelope?: ScanEnvelope;
+}
+
+/** What an engine may know of where the message came from. Byte strings; what is not known is left out. */
+export interface ScanEnvelope {
+  readonly clientIp?: string;
+  readonly helo?: string;
+  /** Envelope sender; empty: the null sender. */
+  readonly sender?: string;
+  readonly recipients?: readonly string[];
+  /** Who has authenticated, if anybody. */
+  readonly authenticated?: string;
+  /** Our id of the message, to be found in the engine's log. */
+  readonly id?: string;
 }
 
 /** State of one scanner for `postern status` and the log. */

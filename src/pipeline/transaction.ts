@@ -255,11 +255,13 @@ export class Transaction {
     const { client, helo, sender } = this.facts;
     return {
       user,
-      ip: client?.ip ?? null,
-      helo: helo?.name ?? '',
-      sender: sender?.text ?? '',
-      recipients: recipients.map(({ text }) => text),
-      eventId: this.id,
+      envelope: {
+        ...(client === null ? {} : { clientIp: client.ip }),
+        ...(helo === null ? {} : { helo: helo.name }),
+        sender: sender?.text ?? '',
+        recipients: recipients.map(({ text }) => text),
+        id: this.id,
+      },
     };
   }
 
