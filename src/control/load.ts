@@ -15,6 +15,7 @@ import { QMAIL_FILES } from './qmail-files.ts';
 import type { SettingName, SettingValues } from './settings.ts';
 import { SETTING_NAMES, SETTINGS, settingNamed } from './settings.ts';
 import type { Simcontrol } from './simcontrol.ts';
+import { checkScanners, warnOfMissingScanners } from './scanner-warnings.ts';
 import { parseSimcontrol, simcontrolFromCdb } from './simcontrol.ts';
 import { didYouMean } from './suggest.ts';
 import type { TcpRules } from './tcprules.ts';
@@ -73,6 +74,8 @@ export async function loadConfiguration(
   checkNames(settings, options, complaints);
   const simcontrol = loadSimcontrol(site, complaints, hash);
   const effective = simcontrol === null ? settings : asSimscan(settings);
+  checkScanners(effective.values, effective.origin('rspamd').place, complaints);
+  if (simcontrol !== null) warnOfMissingScanners(simcontrol, effective.values, complaints);
   const ssattach = site?.files.get('ssattach');
   if (simcontrol && ssattach) {
     const text =

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseScannerAddress } from '../model/scanner-address.ts';
 
 /** An IP address and a port. */
 export interface SocketAddress {
@@ -41,7 +42,6 @@ export function networkFault(entry: string): string | null {
 
 /** What is wrong with an address of a scanner; null when nothing is. */
 export function scannerFault(entry: string): string | null {
-  if (entry.startsWith('/') || /^[A-Za-z0-9.-]+:[0-9]{1,5}$/.test(entry) || socketAddress(entry) !== null)
-    return null;
-  return `"${entry}" is not /path/to/socket, HOST:PORT or [IPv6]:PORT`;
+  const parsed = parseScannerAddress(entry);
+  return 'wanted' in parsed ? parsed.wanted : null;
 }

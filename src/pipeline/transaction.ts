@@ -209,7 +209,9 @@ export class Transaction {
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
     const { settings, signal } = this.#conversation;
     // What goes back goes back as it came.
-    const forged = this.handsBack ? [] : forgedTrustHeaders(header, settings.values.me);
+    const { me, spamd, rspamd, spamheaders } = settings.values;
+    const scored = spamheaders && spamd.length + rspamd.length > 0 && !this.facts.relayClient;
+    const forged = this.handsBack ? [] : forgedTrustHeaders(header, me, scored);
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
     const limits = mimeLimits(settings.values, this.#conversation.gateway.parts.spoolFolder());
     const mime = once(() => readMime(message, limits, signal));

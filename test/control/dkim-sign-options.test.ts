@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { DkimSignOptions } from '../../src/model/dkim-signing.ts';
-import { parseDkimExpire, parseDkimIdentity, parseDkimSignOptions, showDkimSignOptions } from '../../src/control/dkim-sign-options.ts';
+import {
+  parseDkimExpire,
+  parseDkimIdentity,
+  parseDkimSignOptions,
+  showDkimSignOptions,
+} from '../../src/control/dkim-sign-options.ts';
 import { DKIM_SIGN_DEFAULTS, dkimSignOptions } from '../../src/model/dkim-signing.ts';
 
 test('options, getopt style', () => {

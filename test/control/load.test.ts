@@ -237,6 +237,9 @@ test('the old handbook’s simcontrol, indented as it is printed', async () => {
   assert.equal(errors, 0);
   assert.deepEqual(said, [
     'control/simcontrol:3: warning: an indented default line, which makes simscanmk crash; read as the default',
+    'control/simcontrol:1: warning: clam=yes does nothing: `clamd` does not say where clamd listens',
+    'control/simcontrol:2: warning: spam=yes does nothing: neither `spamd` nor `rspamd` says who scores',
+    'control/simcontrol:3: warning: trophie=yes does nothing: the Trophie scanner no longer exists; clam=yes is what remains',
   ]);
   const { values } = configuration.forRecipient(configuration.site, address('postmaster@example.com'));
   assert.deepEqual(
