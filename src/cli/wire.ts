@@ -11,6 +11,7 @@ import type { Router } from '../model/delivery.ts';
 import type { Journal } from '../model/record.ts';
 import type { GatewayParts } from '../pipeline/parts.ts';
 import { Gateway } from '../pipeline/gateway.ts';
+import type { Services } from '../pipeline/run-stage.ts';
 import { PLUGINS } from '../plugins/list.ts';
 import { DiskSpace } from '../quarantine/disk-space.ts';
 import { hold } from '../quarantine/hold.ts';
@@ -32,6 +33,9 @@ export interface Wired {
   close(): Promise<void>;
 }
 
+/** Parts that take the place of ours. */
+export type Instead = Partial<Omit<GatewayParts, 'services'>> & { readonly services?: Partial<Services> };
+
 interface Identity {
   readonly host: string | null;
   readonly info: string | null;
@@ -46,7 +50,7 @@ export function wire(
   where: Places,
   journal: Journal,
   edge: string,
-  instead: Partial<GatewayParts> = {},
+  { services, ...instead }: Instead = {},
   onHeld: (id: string) => void = () => undefined,
 ): Wired {
   let current = first;
@@ -78,6 +82,7 @@ export function wire(
       score: () => Promise.resolve(NO_SCANNER),
       authenticate: question => new MessageSignatures(question, resolver, Date.now()),
       now: Date.now,
+      ...services,
     },
     configuration: () => current,
     router: configuration => {
