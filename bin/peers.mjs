@@ -25,11 +25,15 @@ const PEERS = {
   '/usr/include/stdlib.h': 'libc6-dev',
   'musl-gcc': 'musl-tools',
   '/usr/share/perl5/Mail/DKIM.pm': 'libmail-dkim-perl',
+  opendkim: 'opendkim',
   'opendkim-testmsg': 'opendkim-tools',
   arcsign: 'python3-dkim',
   '/usr/lib/python3/dist-packages/authres': 'python3-authres',
   valgrind: 'valgrind',
   strace: 'strace',
+  spamd: 'spamd',
+  spamc: 'spamc',
+  rspamd: 'rspamd',
 };
 
 /** Debian asks this before it starts a service that it has just installed; 101 means "not here". */
