@@ -78,6 +78,32 @@ export function commands(): Command {
 
   dkimCommands(program.command('dkim').description('Make keys for signing, and look at them.'), withPlaces);
 
+  withPlaces(program.command('status').description('Say whether the gateway runs, and how its scanners do.'))
+    .option('--json', 'print all of it as JSON', false)
+    .action(async (options: PlaceOptions & { json: boolean }) => {
+      const { statusCommand } = await import('./status-command.ts');
+      process.exitCode = await statusCommand(options, console.log);
+    });
+
+  withPlaces(
+    program
+      .command('drill')
+      .description('Say what would become of a saved message if a scanner failed; nothing is sent.'),
+  )
+    .argument('<scanner>', 'clamd, spamd or rspamd')
+    .requiredOption('--message <file>', 'the message, LF or CRLF line ends')
+    .requiredOption('--client <ip>', 'the client’s address')
+    .option('--host <name>', 'its reverse name')
+    .option('--helo <name>', 'the name it gives', 'localhost')
+    .option('--from <address>', 'the envelope sender; empty for the null sender', '')
+    .requiredOption('--rcpt <address...>', 'a recipient; may be repeated')
+    .action(
+      async (scanner: string, options: PlaceOptions & Omit<CheckOptions, 'json'> & { message: string }) => {
+        const { drill } = await import('./drill.ts');
+        process.exitCode = await drill(scanner, options, console.log);
+      },
+    );
+
   withPlaces(program.command('check').description('Run the checks over a saved message; nothing is sent.'))
     .argument('<file>', 'the message, LF or CRLF line ends')
     .requiredOption('--client <ip>', 'the client’s address')
