@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendLoad } from './generator.ts';
 import type { Load, LoadResult } from './generator.ts';
-import { DUTIES } from './gateways/gateway.ts';
 import type { Gateway, GatewayKind } from './gateways/gateway.ts';
 import { clientAddress } from './gateways/proxy.ts';
-import { LEAST_SIZE, messageTemplate } from './message.ts';
+import { messageTemplate } from './message.ts';
 import type { BodyKind } from './message.ts';
 import { startSmtpSink } from './smtp-sink.ts';
 import type { SmtpSink } from './smtp-sink.ts';
@@ -82,20 +81,6 @@ export async function measure(contender: Contender, traffic: Traffic): Promise<M
     cpuSeconds,
     cpuPerThousand: result.accepted > 0 ? (cpuSeconds * 1000) / result.accepted : 0,
   };
-}
-
-/** Sends what the gateway's duty forbids: one that takes it does less than it is measured for, and the run is not sound. */
-export async function proveWork({ gateway, kind, problems }: Contender): Promise<void> {
-  const { refuses } = DUTIES[kind.duty];
-  if (refuses === null) return;
-  const { refused } = await sendLoad({
-    target: { host: '127.0.0.1', port: gateway.port },
-    message: messageTemplate(LEAST_SIZE[refuses], refuses, `${kind.key}-${++series}`),
-    messages: 1,
-    connections: 'fresh',
-    deadline: DEADLINE,
-  });
-  if (refused !== 1) problems.push(`${kind.name}: did not refuse a message of the kind ${refuses}`);
 }
 
 /** CPU seconds once they have stood still for 200 ms, or after two seconds: what is written late belongs to the bill. */

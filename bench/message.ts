@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { dotsOf, textOf } from './lines.ts';
 import { MIME_FIELDS, mimeBody } from './mime-body.ts';
+import { dkimSignature } from './sender-domain.ts';
 
 /**
  * Ordinary text is lines of 70 characters and CRLF; dots is lines that hold a single dot; mime is text, HTML and a PDF,
- * mime-zip the same with a zip file in the place of the PDF, and mime-exe with an attachment that is to be refused.
+ * mime-zip the same with a zip file in the place of the PDF, and mime-exe with an attachment that is to be refused; signed is
+ * text with a DKIM-Signature, and forged with that of another body. The key is one that only `senderRecords` of the same process
+ * publishes.
  */
-export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip', 'mime-exe'] as const;
+export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip', 'mime-exe', 'signed', 'forged'] as const;
 export type BodyKind = (typeof BODY_KINDS)[number];
 
 /** Bytes of the smallest message of a kind. */
@@ -16,6 +19,8 @@ export const LEAST_SIZE: Readonly<Record<BodyKind, number>> = {
   mime: 3072,
   'mime-zip': 3072,
   'mime-exe': 3072,
+  signed: 2048,
+  forged: 2048,
 };
 
 /** The field that carries the marker, in the case the generator writes it. */
@@ -47,14 +52,13 @@ export function messageTemplate(size: number, kind: BodyKind, series: string): M
   if (size < LEAST_SIZE[kind]) throw new RangeError(`a message has at least ${LEAST_SIZE[kind]} bytes`);
   const marker = (number: number) => `${series}-${String(number).padStart(NUMBER_DIGITS, '0')}`;
   const before = headBeforeMarker(new Date(), kind);
-  const head = (number: number) => {
+  const behind = (number: number) => {
     const mark = marker(number);
-    return Buffer.from(
-      `${before}Message-ID: <${mark}@client.example>\r\n${MARKER_FIELD}: ${mark}\r\n\r\n`,
-      'latin1',
-    );
+    return `Message-ID: <${mark}@client.example>\r\n${MARKER_FIELD}: ${mark}\r\n\r\n`;
   };
-  const plain = plainBody(size - head(0).length, kind);
+  const unsigned = before.length + behind(0).length;
+  const { plain, signature } = signedBody(size - unsigned, kind, before);
+  const head = (number: number) => Buffer.from(signature + before + behind(number), 'latin1');
   return {
     size,
     bodyHash: hashOf(plain),
@@ -92,9 +96,23 @@ function headBeforeMarker(now: Date, kind: BodyKind): string {
   ].join('\r\n');
 }
 
+/** `bytes` bytes of body and, where the kind has one, signature of `header` and body. */
+function signedBody(
+  bytes: number,
+  kind: BodyKind,
+  header: string,
+): { readonly plain: Buffer; readonly signature: string } {
+  if (kind !== 'signed' && kind !== 'forged') return { plain: plainBody(bytes, kind), signature: '' };
+  const ofNothing = dkimSignature(header, Buffer.alloc(0));
+  const plain = plainBody(bytes - ofNothing.length, kind);
+  return { plain, signature: kind === 'forged' ? ofNothing : dkimSignature(header, plain) };
+}
+
 function plainBody(bytes: number, kind: BodyKind): Buffer {
   switch (kind) {
     case 'text':
+    case 'signed':
+    case 'forged':
       return textOf(bytes);
     case 'dots':
       return dotsOf(bytes);

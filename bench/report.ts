@@ -40,6 +40,8 @@ const COMPARISONS: readonly Comparison[] = [
   ...content('content-4k', 6),
   ...content('content-50k', 8),
   ...content('content-zip'),
+  cpuPair('auth-4k', 'haraka-auth', 'postern-auth', 5),
+  cpuPair('auth-50k', 'haraka-auth', 'postern-auth', 8),
   ...['postern', 'postern-checks'].map(gateway => ({
     row: 'dots',
     what: `${nameOf(gateway)}: dots ÷ text`,
@@ -71,6 +73,8 @@ function nameOf(gateway: string): string {
       'haraka-checks': 'Haraka with checks',
       'haraka-content': 'Haraka with content rules',
       'postern-content': 'Postern with content rules',
+      'haraka-auth': 'Haraka with sender authentication',
+      'postern-auth': 'Postern with sender authentication',
       'smtp-server': 'smtp-server relay',
     }[gateway] ?? gateway
   );

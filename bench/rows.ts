@@ -34,6 +34,7 @@ const POSTERN = ['postern', 'postern-checks'];
 const HARAKA = ['haraka', 'haraka-checks'];
 const ALL = [...HARAKA, 'smtp-server', ...POSTERN];
 const CONTENT = ['haraka-content', 'postern-content'];
+const AUTH = ['haraka-auth', 'postern-auth'];
 
 /** Every row, in the order they are measured. */
 export const ROWS: readonly Row[] = [
@@ -55,6 +56,8 @@ export const ROWS: readonly Row[] = [
         ? null
         : 'Haraka reads archives with bsdtar, which is not installed (Debian: libarchive-tools)',
   },
+  authRow('auth-4k', 'CPU, sender authentication, 4 KB signed, kept connections', 4 * KiB),
+  authRow('auth-50k', 'CPU, sender authentication, 50 KB signed, kept connections', 50 * KiB),
   {
     name: 'dots',
     title: 'CPU, 1 MB of single-dot lines against 1 MB of text',
@@ -113,10 +116,24 @@ function cpuRow(
 }
 
 function contentRow(name: string, title: string, size: number, body: BodyKind): Row {
+  return pairRow(name, title, CONTENT, size, body);
+}
+
+function authRow(name: string, title: string, size: number): Row {
+  return pairRow(name, title, AUTH, size, 'signed');
+}
+
+function pairRow(
+  name: string,
+  title: string,
+  gateways: readonly string[],
+  size: number,
+  body: BodyKind,
+): Row {
   return {
     name,
     title,
-    gateways: CONTENT,
+    gateways,
     sample: async (contender, { clients }) =>
       enoughCpu(contender, { clients, size, connections: 'kept', body }),
   };

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { measure, proveWork, startContender } from './contender.ts';
+import { measure, startContender } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { direct } from './gateways/direct.ts';
 import { haraka } from './gateways/haraka.ts';
@@ -13,20 +13,24 @@ import { smtpServer } from './gateways/smtp-server.ts';
 import { DUTIES } from './gateways/gateway.ts';
 import type { GatewayKind } from './gateways/gateway.ts';
 import { startProgram, stopEverything, temporaryFolder } from './processes.ts';
+import { proveWork } from './proof.ts';
 import { compare, markdown } from './report.ts';
 import type { Round } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Means, Row } from './rows.ts';
+import { senderRecords } from './sender-domain.ts';
 
 const KINDS = [
   direct,
   haraka('relay'),
   haraka('checks'),
   haraka('content'),
+  haraka('auth'),
   smtpServer,
   postern('relay'),
   postern('checks'),
   postern('content'),
+  postern('auth'),
 ];
 
 /**
@@ -160,7 +164,7 @@ function runProgram(name: string, rounds: number): Promise<boolean> {
 async function startDns(folder: string): Promise<number> {
   const program = await startProgram(
     process.execPath,
-    [join(import.meta.dirname, 'dns.ts')],
+    [join(import.meta.dirname, 'dns.ts'), JSON.stringify(senderRecords())],
     join(folder, 'dns.log'),
   );
   for (let tries = 0; tries < 200 && !program.output().includes('\n'); tries++) await sleep(50);
@@ -194,7 +198,7 @@ async function startAll(
     } as const;
     await measure(contender, { ...traffic, connections: 'fresh' });
     await measure(contender, { ...traffic, connections: 'kept' });
-    await proveWork(contender);
+    await proveWork(contender, means.dnsPort, means.folder);
     contenders.push(contender);
   }
   return contenders;

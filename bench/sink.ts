@@ -11,6 +11,8 @@ export interface Sink {
   readonly markers: ReadonlyMap<string, number>;
   /** SHA-256 of each marker's body, dot-stuffing undone; empty unless asked for. */
   readonly bodyHashes: ReadonlyMap<string, string>;
+  /** Each marker's header block as it came, without the empty line; cut where it is longer than 16 KiB. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -18,6 +20,8 @@ export interface Sink {
 export interface SinkOptions {
   /** Keep and hash bodies; costs memory and time. */
   readonly hashBodies?: boolean;
+  /** Keep header blocks. */
+  readonly keepHeaders?: boolean;
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -34,6 +38,7 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const sockets = new Set<Socket>();
   const markers = new Map<string, number>();
   const bodyHashes = new Map<string, string>();
+  const headers = new Map<string, string>();
   let messages = 0;
   const take = (head: Buffer, whole: Buffer | null) => {
     messages++;
@@ -41,6 +46,7 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     if (marker === null) return;
     markers.set(marker, (markers.get(marker) ?? 0) + 1);
     if (whole) bodyHashes.set(marker, bodyHash(whole));
+    if (options.keepHeaders) headers.set(marker, head.toString('latin1').split('\r\n\r\n', 1)[0] ?? '');
   };
   const server = createServer({ noDelay: true }, socket => {
     sockets.add(socket);
@@ -58,6 +64,7 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     },
     markers,
     bodyHashes,
+    headers,
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise(closed => server.close(() => closed()));

@@ -6,6 +6,7 @@ export const direct: GatewayKind = {
   name: 'smtp-sink',
   duty: 'relay',
   proxied: false,
+  refuses: [],
   unavailable: () => Promise.resolve(null),
   start: ({ sinkPort }) => Promise.resolve({ port: sinkPort, program: null }),
 };

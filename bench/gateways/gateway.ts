@@ -1,8 +1,41 @@
 import type { BodyKind } from '../message.ts';
 import type { Program } from '../processes.ts';
 
-/** What a gateway does besides relaying: nothing, the checks of the envelope and the client, or those of the content. */
-export type Duty = 'relay' | 'checks' | 'content';
+/**
+ * What a gateway does besides relaying: nothing, the checks of the envelope and the client, those of the content, or those
+ * of SPF and signatures.
+ */
+export type Duty = 'relay' | 'checks' | 'content' | 'auth';
+
+/** What a gateway must refuse, as proof that it does the work it is measured at. */
+export interface Forbidden {
+  readonly what: string;
+  readonly body: BodyKind;
+  /** Envelope sender; otherwise the generator's. */
+  readonly sender?: string;
+  /** The client that the PROXY header names, where there is one; otherwise the first of the load. */
+  readonly client?: string;
+  /** What the reply must be. */
+  readonly reply: RegExp;
+}
+
+const PROGRAM: Forbidden = { what: 'a message with an .exe', body: 'mime-exe', reply: /^5/ };
+
+/** Signed as all mail of the row, so that only SPF can refuse it. Shared address space (RFC 6598), which Haraka takes for public. */
+const SPF_FAILS: Forbidden = {
+  what: 'mail of a client that SPF does not name',
+  body: 'signed',
+  client: '100.64.0.9',
+  reply: /^550[ -]/,
+};
+
+/** The sender has no SPF record and the signature does not fit, so that nothing stands behind From. */
+export const NOBODY_STANDS_BEHIND: Forbidden = {
+  what: 'a forged message whose From has the policy to reject',
+  body: 'forged',
+  sender: 'bounces@elsewhere.example',
+  reply: /^550 5\.7\.26 /,
+};
 
 /** What follows from a duty. */
 export interface DutyFacts {
@@ -11,14 +44,33 @@ export interface DutyFacts {
   readonly name: string;
   /** What such a gateway is warmed up with. */
   readonly warmUp: BodyKind;
-  /** What it must refuse, as proof that it does the work it is measured at; null: nothing. */
-  readonly refuses: BodyKind | null;
+  /** Its connections begin with a PROXY header that names another client each time, which checks can be made of. */
+  readonly proxied: boolean;
+  /** What every such gateway must refuse. */
+  readonly refuses: readonly Forbidden[];
+  /** What its Authentication-Results must say about mail of the kind it is warmed up with; none: no such field is asked for. */
+  readonly results: readonly string[];
 }
 
 export const DUTIES: Readonly<Record<Duty, DutyFacts>> = {
-  relay: { key: '', name: '', warmUp: 'text', refuses: null },
-  checks: { key: '-checks', name: ' with checks', warmUp: 'text', refuses: null },
-  content: { key: '-content', name: ' with content rules', warmUp: 'mime', refuses: 'mime-exe' },
+  relay: { key: '', name: '', warmUp: 'text', proxied: false, refuses: [], results: [] },
+  checks: { key: '-checks', name: ' with checks', warmUp: 'text', proxied: true, refuses: [], results: [] },
+  content: {
+    key: '-content',
+    name: ' with content rules',
+    warmUp: 'mime',
+    proxied: false,
+    refuses: [PROGRAM],
+    results: [],
+  },
+  auth: {
+    key: '-auth',
+    name: ' with sender authentication',
+    warmUp: 'signed',
+    proxied: true,
+    refuses: [SPF_FAILS],
+    results: ['spf=pass', 'dkim=pass'],
+  },
 };
 
 /** Where a gateway is to send its mail, and whom it may ask. */
@@ -44,8 +96,10 @@ export interface GatewayKind {
   readonly key: string;
   readonly name: string;
   readonly duty: Duty;
-  /** Its connections begin with a PROXY header that names a client which DNS lists can be asked about. */
+  /** Its connections begin with a PROXY header. */
   readonly proxied: boolean;
+  /** What it must refuse, before it is measured. */
+  readonly refuses: readonly Forbidden[];
   /** Why it cannot be measured here, or null. May install what is missing. */
   unavailable(): Promise<string | null>;
   /** Starts it; ready when this resolves. */

@@ -10,8 +10,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   Haraka: VERSION,
   'haraka-plugin-access': '1.4.0',
   'haraka-plugin-attachment': '1.2.1',
+  'haraka-plugin-dkim': '1.3.1',
   'haraka-plugin-dns-list': '1.3.0',
   'haraka-plugin-headers': '1.2.0',
+  'haraka-plugin-spf': '1.3.0',
 };
 
 /** libmime is held back: Haraka takes any 5.x, and newer ones pin dependencies that registries are slow to have. */

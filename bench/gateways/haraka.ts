@@ -10,16 +10,17 @@ import { PROXY } from './proxy.ts';
  * Haraka as it comes, forwarding with smtp_forward: the one process that is its default, the same Node as Postern, log
  * level NOTICE (a line or two a message, as Postern writes). With checks, the plugins access, dns-list and headers as
  * they come, with the same lists and entries that Postern gets. With content rules, the plugins attachment and headers as
- * they come, with the same extensions.
+ * they come, with the same extensions. With sender authentication, the plugins spf and dkim as they come, apart from
+ * refusing what SPF fails, as Postern does.
  */
 export function haraka(duty: Duty): GatewayKind {
-  const { key, name } = DUTIES[duty];
-  const proxied = duty === 'checks';
+  const { key, name, proxied, refuses } = DUTIES[duty];
   return {
     key: `haraka${key}`,
     name: `Haraka${name}`,
     duty,
     proxied,
+    refuses,
     unavailable: installHaraka,
     start: async surroundings => {
       const { folder } = surroundings;
@@ -87,6 +88,11 @@ const CONTENT: Readonly<Record<string, string>> = {
   'attachment.archive.filename.regex': EXPRESSION,
 };
 
+const AUTH: Readonly<Record<string, string>> = {
+  plugins: ['spf', RELAY_ONLY[0], 'dkim', RELAY_ONLY[1]].join('\n'),
+  'spf.ini': '[deny]\nmfrom_fail=true',
+};
+
 /** Where the attachment plugin looks for the program that it reads archives with; without it, it passes them unread. */
 const BSDTAR_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
 
@@ -99,6 +105,7 @@ const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
   relay: {},
   checks: CHECKS,
   content: CONTENT,
+  auth: AUTH,
 };
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLUGINS } from '../../src/plugins/list.ts';
 import { freePort, startProgram, waitForGreeting } from '../processes.ts';
-import { DNS_LISTS, DUTIES, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
+import { DNS_LISTS, DUTIES, NOBODY_STANDS_BEHIND, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
 import type { Duty, GatewayKind, Surroundings } from './gateway.ts';
 import { PROXY } from './proxy.ts';
 
@@ -10,16 +10,16 @@ const POSTERN = join(import.meta.dirname, '..', '..', 'bin', 'postern');
 
 /**
  * Postern, one worker, its log on: without checks; with those of client and envelope, and something for each to look up;
- * or with every content rule there is, the shipped quarantine-events.txt included.
+ * with every content rule there is, the shipped quarantine-events.txt included; or with SPF, DKIM, ARC and DMARC as shipped.
  */
 export function postern(duty: Duty): GatewayKind {
-  const { key, name } = DUTIES[duty];
-  const proxied = duty === 'checks';
+  const { key, name, proxied, refuses } = DUTIES[duty];
   return {
     key: `postern${key}`,
     name: `Postern${name}`,
     duty,
     proxied,
+    refuses: duty === 'auth' ? [...refuses, NOBODY_STANDS_BEHIND] : refuses,
     unavailable: () => Promise.resolve(existsSync(POSTERN) ? null : 'bin/postern is missing'),
     start: async surroundings => {
       const port = await freePort();
@@ -86,10 +86,17 @@ export const CONTENT: Readonly<Record<string, string>> = {
   simcontrol: `:clam=no,spam=no,attach=${ENDS.join(':')},regex=lottery-[0-9]+:you.*have.*won`,
 };
 
+/** What refuses mail is as shipped: SPF fail, and a DMARC policy to reject. */
+const AUTH: Readonly<Record<string, string>> = {
+  checks: ['spf', 'dkim', 'arc', 'dmarc'].join('\n'),
+  proxyfrom: '127.0.0.1',
+};
+
 const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
   relay: { checks: 'none' },
   checks: CHECKS,
   content: CONTENT,
+  auth: AUTH,
 };
 
 /** Writes control files into `folder`, each with a final line end. */

@@ -8,6 +8,7 @@ export const smtpServer: GatewayKind = {
   name: 'smtp-server relay',
   duty: 'relay',
   proxied: false,
+  refuses: [],
   unavailable: () => Promise.resolve(null),
   start: async ({ sinkPort, folder }) => {
     const port = await freePort();
