@@ -19,9 +19,8 @@ import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
 import { createIds } from './ids.ts';
 import type { Places } from './places.ts';
+import { ScannerSet } from './scanners.ts';
 import { qmailHome, quarantineFolder, spoolFolder } from './places.ts';
-
-const NO_SCANNER = { kind: 'error', fault: 'refused', why: 'no scanner is set' } as const;
 
 /** A gateway with everything that it needs, and what has to be told when the configuration changes. */
 export interface Wired {
@@ -52,6 +51,7 @@ export function wire(
   edge: string,
   { services, ...instead }: Instead = {},
   onHeld: (id: string) => void = () => undefined,
+  scanners = new ScannerSet(first.site.values),
 ): Wired {
   let current = first;
   let resolver = resolverFor(first);
@@ -78,8 +78,8 @@ export function wire(
       sign: (message, order, headerFields) =>
         signMessage(message, order, { folder: qmailHome(where), now: Date.now(), headerFields }),
       seal: (message, order) => sealMessage(message, order, qmailHome(where), Date.now()),
-      virus: () => Promise.resolve(NO_SCANNER),
-      score: () => Promise.resolve(NO_SCANNER),
+      virus: (message, signal) => scanners.current.virus(message, signal),
+      score: (message, question, signal) => scanners.current.score(message, question, signal),
       authenticate: question => new MessageSignatures(question, resolver, Date.now()),
       now: Date.now,
       ...services,
@@ -131,6 +131,7 @@ export function wire(
         resolver.close();
         resolver = resolverFor(configuration);
       }
+      scanners.use(after);
       if (relayKey(before) !== relayKey(after)) {
         const old = relay;
         relay = relayFor(configuration, resolver, where);
@@ -139,6 +140,7 @@ export function wire(
     },
     async close() {
       disk.close();
+      scanners.close();
       await relay.close();
       resolver.close();
     },

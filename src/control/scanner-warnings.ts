@@ -40,4 +40,8 @@ export function warnOfMissingScanners(
 export function checkScanners(values: SettingValues, place: string, complaints: Complaints): void {
   if (values.spamd.length > 0 && values.rspamd.length > 0)
     complaints.error(place, 0, 'both `spamd` and `rspamd` are set; one of them scores, so keep one');
+  const { clamtime, spamtime, datatime } = values;
+  const scored = values.spamd.length + values.rspamd.length > 0;
+  if (Math.max(values.clamd.length > 0 ? clamtime : 0, scored ? spamtime : 0) >= datatime)
+    complaints.error(place, 0, '`clamtime` and `spamtime` must be less than `datatime`, which is above them');
 }

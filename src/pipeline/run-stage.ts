@@ -178,7 +178,8 @@ function runOne<G extends Stage>(
     ) => readonly Finding[] | Promise<readonly Finding[]>;
     const result = check(facts, tools);
     if (!(result instanceof Promise)) return recorded(plugin, stage, performance.now() - start, result);
-    return withDeadline(result)
+    // Scanners have limits of their own, and `datatime` is above all of them.
+    return (plugin.tier === 'scanner' ? result : withDeadline(result))
       .then(findings => recorded(plugin, stage, performance.now() - start, findings))
       .catch(failure);
   } catch (error) {

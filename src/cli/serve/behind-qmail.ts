@@ -8,6 +8,7 @@ import { QueueListener } from '../../qmail/queue-listener.ts';
 import type { Log } from '../log.ts';
 import type { Places } from '../places.ts';
 import { HOME, spoolFolder } from '../places.ts';
+import type { ScannerSet } from '../scanners.ts';
 import type { Wired } from '../wire.ts';
 import { wire } from '../wire.ts';
 
@@ -17,11 +18,12 @@ export function behindQmail(
   where: Places,
   journal: Journal,
   onHeld: (id: string) => void,
+  scanners: ScannerSet,
   log: Log,
 ): { readonly wired: Wired; readonly listener: QueueListener } {
   const handBack = new HandBack();
   const ours = { handsBack: true, router: () => handBack };
-  const wired = wire(first, where, journal, 'qmail', ours, onHeld);
+  const wired = wire(first, where, journal, 'qmail', ours, onHeld, scanners);
   const { parts } = wired.gateway;
   const listener = new QueueListener(
     {

@@ -1,3 +1,4 @@
+import type { WorkerScanner } from './status-file.ts';
 import type { ConnectionQuestion, Overdraft } from '../../smtp/connection-limits.ts';
 
 /** What a worker tells the supervisor. */
@@ -7,6 +8,8 @@ export type FromWorker =
   | { readonly kind: 'journal'; readonly batch: readonly string[] }
   /** A copy is in the quarantine. */
   | { readonly kind: 'held'; readonly id: string }
+  /** How its scanners do, when that has changed. */
+  | { readonly kind: 'scanners'; readonly scanners: readonly WorkerScanner[] }
   | ({ readonly kind: 'ask'; readonly id: number } & ConnectionQuestion)
   | ({ readonly kind: 'overdraft' } & Overdraft)
   | { readonly kind: 'counted'; readonly id: number; readonly client: number; readonly total: number };

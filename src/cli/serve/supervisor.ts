@@ -18,6 +18,9 @@ import { ConnectionArbiter } from './connection-arbiter.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { firstSteps } from './first-steps.ts';
 import { clearSocket, ownSocket } from './queue-socket.ts';
+import { ScannerTests } from './scanner-test.ts';
+import type { Status, WorkerScanner } from './status-file.ts';
+import { StatusFile } from './status-file.ts';
 
 /** A worker that dies sooner than this after its start did not get going; milliseconds. */
 const INFANCY_MS = 2000;
@@ -69,6 +72,10 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     hear: ({ kind, ...told }) =>
       kind === 'problem' ? log.warn('quarantine', told) : log.info('quarantine-expired', told),
   });
+  const startedAt = Date.now();
+  const status = new StatusFile(where.stateDir, error => log.problem('', error));
+  const scannersOf = new Map<number, readonly WorkerScanner[]>();
+  let test: Status['test'] = null;
   const count = values.workers === 0 ? availableParallelism() : values.workers;
 
   return await new Promise<number>(resolve => {
@@ -124,8 +131,32 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       );
     };
 
+    const writeStatus = () =>
+      status.write({
+        pid: process.pid,
+        startedAt,
+        writtenAt: 0,
+        generation: configuration.generation,
+        workers: workers().map(({ id, process: { pid } }) => ({
+          pid: pid ?? 0,
+          scanners: scannersOf.get(id) ?? [],
+        })),
+        test,
+      });
+    const tester = new ScannerTests(
+      () => configuration.site.values,
+      results => {
+        test = { at: Date.now(), results };
+        for (const { scanner, passed, detail } of results)
+          if (passed) log.info('scanner-test', { scanner, text: detail });
+          else log.warn('scanner-test-failed', { scanner, text: detail });
+        writeStatus();
+      },
+    );
+
     const finish = async () => {
-      await Promise.all([journal.close(), keeper.close()]);
+      tester.close();
+      await Promise.all([journal.close(), keeper.close(), status.close()]);
       log.flush();
       resolve(exitCode);
     };
@@ -153,7 +184,9 @@ export async function supervise(options: PlaceOptions): Promise<number> {
         case 'ready':
           if (!everReady) announce(message.addresses, configuration, where.controlDir);
           if (socketPath !== null) openSocket(socketPath, !everReady);
+          if (!everReady) tester.start();
           everReady = true;
+          writeStatus();
           log.info('worker-ready', {
             worker: worker.process.pid ?? 0,
             listen: message.addresses.join(','),
@@ -175,6 +208,10 @@ export async function supervise(options: PlaceOptions): Promise<number> {
             answer: granted => tell(worker, { kind: 'answer', id: message.id, granted }),
           });
           break;
+        case 'scanners':
+          scannersOf.set(worker.id, message.scanners);
+          writeStatus();
+          break;
         case 'overdraft':
           for (const other of workers()) if (other !== worker) tell(other, message);
           break;
@@ -186,6 +223,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     cluster.on('exit', (worker, code, signal) => {
       const lived = Date.now() - (started.get(worker.id) ?? 0);
       started.delete(worker.id);
+      scannersOf.delete(worker.id);
       if (draining) {
         if (workers().length === 0) void finish();
         return;
@@ -213,6 +251,8 @@ export async function supervise(options: PlaceOptions): Promise<number> {
           journal.setRetention(next.site.values.retention);
           keeper.configure(keeperSettings(where, next.site.values));
           for (const worker of workers()) tell(worker, { kind: 'reload' });
+          tester.start();
+          writeStatus();
         }),
     );
     for (let i = 0; i < count; i++) fork();

@@ -13,13 +13,18 @@ import { Listener } from '../../smtp/listener.ts';
 import { configure } from '../configure.ts';
 import { createLog } from '../log.ts';
 import { places, queueSocket, spoolFolder } from '../places.ts';
+import { ScannerSet } from '../scanners.ts';
 import { wire } from '../wire.ts';
 import { behindQmail } from './behind-qmail.ts';
 import { Certificate } from './certificate.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { ScannerHealth } from './scanner-health.ts';
 
 /** How often files that may change under us (tcp.smtp, the certificate) are looked at, milliseconds. */
 const WATCH_MS = 1000;
+
+/** How often the state of the scanners is looked at, milliseconds. */
+const HEALTH_MS = 1000;
 
 /** One worker process: accepts, checks, delivers. Everything it does that lasts, it tells the supervisor. */
 async function work(): Promise<void> {
@@ -36,10 +41,16 @@ async function work(): Promise<void> {
     write(record) {
       log.record(record);
       store.write(record);
+      health.saw(record);
     },
   };
+  const health = new ScannerHealth(
+    () => scanners.current.state(),
+    (event, fields) => (event === 'scanner-up' ? log.info(event, fields) : log.warn(event, fields)),
+  );
   const onHeld = (id: string) => tell({ kind: 'held', id });
-  const wired = wire(configuration, where, journal, 'smtp', {}, onHeld);
+  const scanners = new ScannerSet(configuration.site.values);
+  const wired = wire(configuration, where, journal, 'smtp', {}, onHeld, scanners);
   const certificate = new Certificate();
   const asked = new Map<number, (granted: boolean) => void>();
   let questions = 0;
@@ -57,6 +68,10 @@ async function work(): Promise<void> {
     Date.now,
     process.env['POSTERN_REPLACEMENT'] === 'yes',
   );
+  setInterval(() => {
+    const changed = health.changed();
+    if (changed !== null) tell({ kind: 'scanners', scanners: changed });
+  }, HEALTH_MS).unref();
   setInterval(() => {
     const overdraft = limits.overdraft();
     if (overdraft !== null) tell({ kind: 'overdraft', ...overdraft });
@@ -92,7 +107,8 @@ async function work(): Promise<void> {
     listeners.push(listener);
   }
   const socketPath = queueSocket(where, configuration.site.values);
-  const queue = socketPath === null ? null : behindQmail(configuration, where, journal, onHeld, log);
+  const queue =
+    socketPath === null ? null : behindQmail(configuration, where, journal, onHeld, scanners, log);
   try {
     if (socketPath !== null) await queue?.listener.listen(socketPath);
   } catch (error) {
