@@ -14,7 +14,8 @@ export function authResult(
   comment = '',
 ): string {
   const words = [`${method}=${result}`];
-  if (comment !== '') words.push(`(${comment.slice(0, MAX_REASON).replace(/[^\x20-\x7e]|[()\\]/g, '?')})`);
+  // Without `;` and quotes: not every reader knows comments.
+  if (comment !== '') words.push(`(${comment.slice(0, MAX_REASON).replace(/[^\x20-\x7e]|[()\\;"]/g, '?')})`);
   for (const [name, value] of properties) if (value !== '') words.push(`${name}=${pvalue(value)}`);
   return words.join(' ');
 }
