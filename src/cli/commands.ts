@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { dkimCommands } from './dkim-commands.ts';
+import type { LearnOptions } from './learn.ts';
 import { HOME } from './places.ts';
 import type { CheckOptions, ConfigOptions } from './options.ts';
 import type { PlaceOptions } from './places.ts';
@@ -70,6 +71,20 @@ export function commands(): Command {
     program.command('quarantine').description('Look at what is held, and decide.'),
     withPlaces,
   );
+
+  withPlaces(
+    program
+      .command('learn')
+      .description('Have SpamAssassin or Rspamd learn messages as spam or as ham (not spam).'),
+  )
+    .argument('<message...>', 'files, LF or CRLF line ends, and ids of held copies')
+    .option('--spam', 'they are spam', false)
+    .option('--ham', 'they are not', false)
+    .option('--user <name>', 'whose data base learns (default: `spamuser`, or the engine’s own)')
+    .action(async (messages: readonly string[], options: PlaceOptions & LearnOptions) => {
+      const { learn } = await import('./learn.ts');
+      process.exitCode = await learn(messages, options, console.log);
+    });
 
   shadowCommands(
     program.command('shadow').description('Look at what shadow mode has seen beside an old filter.'),
@@ -150,13 +165,14 @@ export function commands(): Command {
       const { spfquery } = await import('./spfquery.ts');
       process.exitCode = await spfquery(args, options, { print: console.log, complain: console.error });
     });
-  program
-    .command('probe')
-    .description('Answer JSON requests, one a line on standard input; for test suites.')
-    .action(async () => {
-      const { probe } = await import('./probe.ts');
-      await probe(process.stdin, process.stdout);
-    });
+  withPlaces(
+    program
+      .command('probe')
+      .description('Answer JSON requests, one a line on standard input; for test suites.'),
+  ).action(async (options: PlaceOptions) => {
+    const { probe } = await import('./probe.ts');
+    await probe(process.stdin, process.stdout, options);
+  });
 
   program
     .command('docs')

@@ -63,6 +63,7 @@ export async function dryRun(
   const wired = wire(configuration, where, { write: record => records.push(record) }, 'check', {
     router: () => NOWHERE,
     hold: () => Promise.resolve(),
+    keepCopy: () => Promise.resolve('nowhere: this is a check'),
     storageTrouble: () => null,
     services,
   });

@@ -51,6 +51,11 @@ export function quarantineFolder(where: Places, values: SettingValues): string {
   return inState(where, values.quarantine, 'quarantine');
 }
 
+/** Where plain copies of refused spam go, when `quarantinedir` is set. */
+export function copyFolder(where: Places, values: SettingValues): string {
+  return inState(where, values.quarantinedir, '.');
+}
+
 export function spoolFolder(where: Places, values: SettingValues): string {
   return inState(where, values.spooldir, '.');
 }

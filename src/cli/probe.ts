@@ -9,12 +9,16 @@ import { dmarc } from './probe-dmarc.ts';
 import { arc, arcSeal } from './probe-arc.ts';
 import { dkim, domainkeys } from './probe-dkim.ts';
 import { parse } from './probe-parse.ts';
+import { scannerOps } from './probe-scan.ts';
 import { spf } from './probe-spf.ts';
+import type { PlaceOptions } from './places.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Op = (request: Json) => Json | Promise<Json>;
 
-const OPS: Readonly<Record<string, Op>> = {
+type Ops = Readonly<Record<string, Op>>;
+
+const OPS: Ops = {
   tcprules,
   parse,
   spf,
@@ -28,13 +32,15 @@ const OPS: Readonly<Record<string, Op>> = {
 
 /**
  * `postern probe`: one JSON request a line in, one JSON answer a line out, through the modules that the gateway itself
- * uses. Never ends on bad input: what cannot be read is answered with an error.
+ * uses. Never ends on bad input: what cannot be read is answered with an error. `options` say whose settings are in
+ * force where a request leaves something open: the scanners.
  */
-export async function probe(input: Readable, output: Writable): Promise<void> {
+export async function probe(input: Readable, output: Writable, options: PlaceOptions = {}): Promise<void> {
+  const ops: Ops = { ...OPS, ...scannerOps(options) };
   const working = new Set<Promise<void>>();
   for await (const line of createInterface({ input })) {
     if (line.trim() === '') continue;
-    const work = answer(line).then(text => {
+    const work = answer(line, ops).then(text => {
       output.write(`${text}\n`);
     });
     working.add(work);
@@ -43,7 +49,7 @@ export async function probe(input: Readable, output: Writable): Promise<void> {
   await Promise.all(working);
 }
 
-async function answer(line: string): Promise<string> {
+async function answer(line: string, ops: Ops): Promise<string> {
   let id: unknown = null;
   try {
     const request: unknown = JSON.parse(line);
@@ -51,7 +57,7 @@ async function answer(line: string): Promise<string> {
       return JSON.stringify({ id, error: 'not an object' });
     const { op, ...rest } = request as Json;
     id = rest['id'] ?? null;
-    const run = typeof op === 'string' && Object.hasOwn(OPS, op) ? OPS[op] : undefined;
+    const run = typeof op === 'string' && Object.hasOwn(ops, op) ? ops[op] : undefined;
     return JSON.stringify({ id, ...(run === undefined ? { error: 'unsupported' } : await run(rest)) });
   } catch (error) {
     return JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) });

@@ -41,6 +41,7 @@ export function quarantineCommands(parent: Command, withPlaces: (command: Comman
     .argument('[id...]', 'ids of held copies; without any, what the filters find')
     .option('--to <address>', 'send to this address in place of the recipients')
     .option('--again', 'also what was being released when its process died; it may arrive twice', false)
+    .option('--ham', 'have the scoring engine learn what was released as ham', false)
     .action(async (ids: readonly string[], options: PlaceOptions & FilterOptions & ReleaseOptions) => {
       const { quarantineRelease } = await import('./quarantine-release.ts');
       process.exitCode = await quarantineRelease(ids, options, console.log);

@@ -15,4 +15,5 @@ export interface ShowOptions extends JsonOptions {
 export interface ReleaseOptions extends JsonOptions {
   readonly to?: string;
   readonly again: boolean;
+  readonly ham: boolean;
 }

@@ -7,6 +7,8 @@ import type { Release } from '../quarantine/release.ts';
 import { release } from '../quarantine/release.ts';
 import type { HeldHead } from '../quarantine/format.ts';
 import type { Router } from '../model/delivery.ts';
+import type { Quarantine } from '../quarantine/quarantine.ts';
+import type { LearnOutcome } from '../scanners/spam-engine.ts';
 import { openSqliteJournal } from '../store/sqlite/journal.ts';
 import type { PlaceOptions } from './places.ts';
 import { Progress } from './progress.ts';
@@ -15,10 +17,15 @@ import type { ReleaseOptions } from './quarantine-options.ts';
 import { addressOf } from './quarantine-filter.ts';
 import type { FilterOptions } from './quarantine-filter.ts';
 import { EXIT, withQuarantine } from './quarantine-open.ts';
+import type { Teacher } from './teacher.ts';
+import { openTeacher, taughtText } from './teacher.ts';
 import type { NextHops } from './wire.ts';
 import { nextHops } from './wire.ts';
 
-/** `postern quarantine release`: sends copies and says what each next hop answered. */
+/**
+ * `postern quarantine release`: sends copies and says what each next hop answered; with `--ham` the scoring engine learns what
+ * some hop has taken. A copy that was sent stays sent when it does not.
+ */
 export async function quarantineRelease(
   ids: readonly string[],
   options: PlaceOptions & FilterOptions & ReleaseOptions,
@@ -28,6 +35,7 @@ export async function quarantineRelease(
     const to = options.to === undefined ? null : address(addressOf(options.to, '--to'));
     const status = options.again ? 'releasing' : 'held';
     const chosen = await chosenCopies(quarantine, ids, { ...options, status });
+    const teacher = options.ham ? openTeacher(configuration.site.values, null) : null;
     const hops = nextHops(configuration, where);
     const progress = new Progress();
     let released = 0;
@@ -45,6 +53,10 @@ export async function quarantineRelease(
           if (taken < outcome.copies.length || (taken === 0 && ids.length > 0)) troubled = true;
           progress.clear();
           for (const line of said(id, outcome, options.json)) print(line);
+          if (teacher === null || taken === 0) continue;
+          const taught = await taughtHam(teacher, quarantine, id);
+          if (taught.kind === 'error') troubled = true;
+          print(options.json ? asciiJson({ id, ham: taught }) : `${id}  ${taughtText(taught, 'ham')}`);
         } catch (error) {
           troubled = true;
           progress.clear();
@@ -53,10 +65,21 @@ export async function quarantineRelease(
       }
     } finally {
       progress.clear();
+      teacher?.close();
       await hops.close();
     }
     return troubled || released === 0 ? EXIT.NOTHING : EXIT.OK;
   });
+}
+
+/** Never rejects: a copy that cannot be read was not learned. */
+async function taughtHam(teacher: Teacher, quarantine: Quarantine, id: string): Promise<LearnOutcome> {
+  try {
+    await using file = await quarantine.open(id);
+    return await teacher.teach((await file.message()).message, 'ham');
+  } catch (error) {
+    return { kind: 'error', fault: 'failed', why: reason(error) };
+  }
 }
 
 /** A copy goes on the way that it would have gone. */

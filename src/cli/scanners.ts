@@ -33,7 +33,11 @@ export class Scanners {
   }
 
   score(message: Message, question: SpamQuestion, signal: AbortSignal): Promise<SpamOutcome> {
-    return this.engine?.score(message, question, signal) ?? Promise.resolve(unset('spamd or rspamd'));
+    const { engine } = this;
+    if (engine === null) return Promise.resolve(unset('spamd or rspamd'));
+    const { head = '' } = question;
+    const seen = engine.name === 'spamd' && head !== '' ? withHead(head, message) : message;
+    return engine.score(seen, question, signal);
   }
 
   state(): readonly ScannerState[] {
@@ -73,6 +77,28 @@ export class ScannerSet {
   close(): void {
     this.#current.close();
   }
+}
+
+/** The message with lines on top of it, as a scanner sees it. */
+function withHead(head: string, message: Message): Pick<Message, 'size' | 'chunks'> {
+  const first = Buffer.from(head, 'latin1');
+  return {
+    size: first.length + message.size,
+    chunks() {
+      const chunks = message.chunks();
+      return Symbol.iterator in chunks ? firstThen(first, chunks) : firstThenLater(first, chunks);
+    },
+  };
+}
+
+function* firstThen(first: Buffer, rest: Iterable<Buffer>): Iterable<Buffer> {
+  yield first;
+  yield* rest;
+}
+
+async function* firstThenLater(first: Buffer, rest: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  yield first;
+  yield* rest;
 }
 
 /** What makes two configurations need different clients. */

@@ -15,12 +15,13 @@ import type { Services } from '../pipeline/run-stage.ts';
 import { PLUGINS } from '../plugins/list.ts';
 import { DiskSpace } from '../quarantine/disk-space.ts';
 import { hold } from '../quarantine/hold.ts';
+import { writePlainCopy } from '../quarantine/plain-copy.ts';
 import type { Relay } from '../relay/router.ts';
 import { createRelay } from '../relay/router.ts';
 import { createIds } from './ids.ts';
 import type { Places } from './places.ts';
 import { ScannerSet } from './scanners.ts';
-import { qmailHome, quarantineFolder, spoolFolder } from './places.ts';
+import { copyFolder, qmailHome, quarantineFolder, spoolFolder } from './places.ts';
 
 /** A gateway with everything that it needs, and what has to be told when the configuration changes. */
 export interface Wired {
@@ -99,6 +100,7 @@ export function wire(
       await hold(quarantineFolder(where, current.site.values), held, added, message);
       onHeld(held.id);
     },
+    keepCopy: message => writePlainCopy(copyFolder(where, current.site.values), message, Date.now()),
     spoolFolder: () => spoolFolder(where, current.site.values),
     storageTrouble: () => disk.trouble,
     newId: createIds(),
@@ -107,8 +109,10 @@ export function wire(
   });
 
   const identify = (ip: string, port: number, localPort: number): Identity | Promise<Identity> => {
-    const { reversename, ident } = current.site.values;
-    const wantsHost = reversename === 'yes' || (reversename === 'auto' && current.rules?.needsHost === true);
+    const { reversename, ident, spamd } = current.site.values;
+    // SpamAssassin holds it against a client that our Received field gives no name of his.
+    const useful = current.rules?.needsHost === true || spamd.length > 0;
+    const wantsHost = reversename === 'yes' || (reversename === 'auto' && useful);
     const wantsInfo = ident > 0;
     if (!wantsHost && !wantsInfo) return { host: null, info: null };
     return Promise.all([

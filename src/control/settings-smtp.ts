@@ -219,7 +219,7 @@ export const SMTP_SETTINGS = {
     oneOf('auto', 'yes', 'no'),
     'auto',
     'connections',
-    'Look up the client’s reverse name: always, never, or when a line of tcp.smtp needs it.',
+    'Look up the client’s reverse name: always, never, or when a line of tcp.smtp or `spamd` needs it.',
   ),
   ident: file(
     int('seconds', 0, 30),

@@ -56,8 +56,10 @@ export type SpamOutcome =
 export interface SpamQuestion {
   /** Whose preferences count, a byte string; null: the service's own. */
   readonly user: string | null;
-  /** SpamAssassin has no use for it: it reads the Received fields. */
+  /** SpamAssassin has no use for it: it reads the header. */
   readonly envelope?: ScanEnvelope;
+  /** What stands on top of the message where it was received, CRLF lines: for SpamAssassin, which learns from it who the client was. */
+  readonly head?: string;
 }
 
 /** What an engine may know of where the message came from. Byte strings; what is not known is left out. */

@@ -44,6 +44,8 @@ export interface GatewayParts {
   readonly journal: Journal;
   /** Stores durably, or rejects. `added` is our header block. */
   hold(held: Held, added: Buffer, message: Message): Promise<void>;
+  /** Puts a plain copy of a message into `quarantinedir`, and gives its path; or rejects. Absent: nobody does. */
+  keepCopy?(message: Message): Promise<string>;
   /** Folder for unlinked files, as of this moment. */
   spoolFolder(): string;
   /** Why no more mail can be stored at present (disk low), or null. Asked before DATA. */

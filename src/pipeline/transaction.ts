@@ -10,11 +10,9 @@ import { address } from '../model/address.ts';
 import type { ArcOutcome } from '../model/authentication.ts';
 import type { HopAnswer } from '../model/delivery.ts';
 import type { RecordedFinding } from '../model/finding.ts';
-import { readMime } from '../mail/mime/read-mime.ts';
 import type { Message, MessageFacts } from '../model/message.ts';
 import { TIERS } from '../model/plugin.ts';
 import type { RecordedRecipient, VerdictRecord } from '../model/record.ts';
-import type { SpamQuestion } from '../model/scan.ts';
 import type { DataFacts, MailFacts, RcptFacts } from '../model/session.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { isRefusal } from '../model/verdict.ts';
@@ -28,7 +26,7 @@ import { meantRecipient } from './recipients.ts';
 import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
 import { GroupFindings, groupsOf, joined, refusalOfAll, strictestForAll } from './groups.ts';
-import { mimeLimits } from './mime-limits.ts';
+import { messageFacts } from './message-facts.ts';
 import type { Outcome } from './outcome.ts';
 import {
   HOP_REFUSED_RULE,
@@ -38,12 +36,10 @@ import {
   refusedForAll,
   ruleOf,
 } from './outcome.ts';
-import { once, onceEach } from './once.ts';
 import { REPLIES } from './replies.ts';
 import type { StageTable } from './run-stage.ts';
 import { skippedTier } from './run-stage.ts';
 import { sealed } from './seal.ts';
-import { signingOrder } from './signing-order.ts';
 import { StageFindings } from './stage-findings.ts';
 
 /** Bytes of the Subject that a record has: enough to know the mail by. */
@@ -213,32 +209,29 @@ export class Transaction {
     const scored = spamheaders && spamd.length + rspamd.length > 0 && !this.facts.relayClient;
     const forged = this.handsBack ? [] : forgedTrustHeaders(header, me, scored);
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
-    const limits = mimeLimits(settings.values, this.#conversation.gateway.parts.spoolFolder());
-    const mime = once(() => readMime(message, limits, signal));
-    const { dkimsignatures, dkimminbits, authlookups, authtime, headerfields } = settings.values;
-    const { services } = this.#conversation.gateway.parts;
-    const authentication = services.authenticate({
-      message: received,
-      spf: () => this.facts.spf(),
-      signatures: dkimsignatures,
-      minBits: dkimminbits,
-      lookups: authlookups,
-      seconds: authtime,
-      headerFields: headerfields,
-    });
-    const sign = once(() => services.sign(message, signingOrder(settings.values), headerfields));
+    const { parts } = this.#conversation.gateway;
     const recipients = this.#recipients();
-    const virus = once(() => services.virus(message, signal));
-    const score = onceEach((user: string | null) =>
-      services.score(message, this.#spamQuestion(user, recipients), signal),
+    const facts = messageFacts(
+      { ...this.facts, recipients },
+      {
+        received,
+        message,
+        eventId: this.id,
+        // Behind qmail, qmail-smtpd has put its own there.
+        head: () => (this.handsBack ? '' : this.#traceFields()),
+        spoolFolder: parts.spoolFolder(),
+        signal,
+      },
+      settings.values,
+      parts.services,
     );
-    const scanned = { mime, authentication, virus, score, sign };
-    await this.#runShared('message', { ...this.facts, recipients, message, ...scanned });
+    await this.#runShared('message', facts);
     const each = settings.values.recipients === 'strictest' ? strictestForAll : undefined;
     const verdicts = each?.(this.#verdicts()) ?? this.#verdicts();
     const refused = refusedByVerdicts(verdicts, this.#answersEach);
+    if (verdicts.some(isSpamRefused)) await this.#keepCopy(message);
     if (refused !== null) return refused;
-    await this.#sealWith(message, () => authentication.arc());
+    await this.#sealWith(message, () => facts.authentication.arc());
     return this.#deliver(aboutMessage(message, header), verdicts);
   }
 
@@ -253,18 +246,33 @@ export class Transaction {
     this.findings.add([seal.finding]);
   }
 
-  #spamQuestion(user: string | null, recipients: readonly Address[]): SpamQuestion {
-    const { client, helo, sender } = this.facts;
-    return {
-      user,
-      envelope: {
-        ...(client === null ? {} : { clientIp: client.ip }),
-        ...(helo === null ? {} : { helo: helo.name }),
-        sender: sender?.text ?? '',
-        recipients: recipients.map(({ text }) => text),
-        id: this.id,
-      },
-    };
+  /** simscan's `quarantinedir`: a copy of refused spam, of which nothing is promised. */
+  async #keepCopy(message: Message): Promise<void> {
+    const { parts } = this.#conversation.gateway;
+    if (parts.keepCopy === undefined || this.#conversation.settings.values.quarantinedir === '') return;
+    const about = { rule: 'SPAM', stage: 'message', plugin: 'spam', ms: 0 } as const;
+    try {
+      const path = await parts.keepCopy(message);
+      this.findings.add([{ ...about, state: 'pass', detail: `a copy is in ${path}` }]);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.findings.add([{ ...about, state: 'error', detail: `no copy in quarantinedir: ${why}` }]);
+    }
+  }
+
+  /** Return-Path and Received, as whoever delivers the message would put them on top (RFC 5321 4.4). */
+  #traceFields(): string {
+    const sender = this.facts.sender?.text ?? '';
+    return `Return-Path: <${sender.replace(/[^\x20-\x7e]/g, '?')}>\r\n${this.#received()}`;
+  }
+
+  #received(): string {
+    const { me } = this.#conversation.settings.values;
+    const only = this.#accepted.length === 1 ? (this.#accepted[0] as AcceptedRecipient).recipient.text : null;
+    const { smtputf8 } = this.facts.parameters;
+    const now = this.#conversation.now();
+    if (this.handsBack) return queuedField(me, this.id, now);
+    return receivedField({ ...this.facts, smtputf8 }, me, this.id, now, only);
   }
 
   get handsBack(): boolean {
@@ -418,15 +426,9 @@ export class Transaction {
 
   /** Our header block for a verdict; the same Buffer for the same text. */
   #ourHeader(): (verdict: Verdict | null) => Buffer {
-    const { settings } = this.#conversation;
-    const only = this.#accepted.length === 1 ? (this.#accepted[0] as AcceptedRecipient).recipient.text : null;
-    const { smtputf8 } = this.facts.parameters;
-    const now = this.#conversation.now();
-    const received = this.handsBack
-      ? queuedField(settings.values.me, this.id, now)
-      : receivedField({ ...this.facts, smtputf8 }, settings.values.me, this.id, now, only);
+    const received = this.#received();
     const found = foundHeaders(this.#everyFinding());
-    const { me, authresults } = settings.values;
+    const { me, authresults } = this.#conversation.settings.values;
     const results = authresults ? authenticationResults(this.#everyFinding(), me) : '';
     const signatures = foundSignatures(this.#everyFinding());
     const made = new Map<string, Buffer>();
@@ -525,6 +527,11 @@ export class Transaction {
     }
     return shared;
   }
+}
+
+/** simscan copies refused spam, thrown away or not, and nothing else. */
+function isSpamRefused(verdict: Verdict): boolean {
+  return 'rule' in verdict && (verdict.rule === 'SPAM_HITS' || verdict.rule === 'SPAM_DROPPED');
 }
 
 /** It can decide something. */

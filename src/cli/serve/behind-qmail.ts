@@ -35,6 +35,7 @@ export function behindQmail(
           edge: 'shadow',
           journal: { write: said },
           hold: () => Promise.resolve(),
+          keepCopy: () => Promise.resolve('nowhere: a shadow'),
           storageTrouble: () => null,
         }),
       spool: () => {
