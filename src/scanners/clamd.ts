@@ -25,8 +25,8 @@ export interface ClamdOptions {
 }
 
 /**
- * A client of clamd. Nothing rejects because of clamd: whatever goes wrong there is an `error`; a message that cannot be read
- * rejects with its own error. After `close` every question is an error.
+ * A client of clamd. Nothing rejects: whatever goes wrong is an `error`, a message that cannot be read too (`failed`). After
+ * `close` every question is an error.
  *
  * clamd answers `OK` for a file above its `MaxFileSize` or `MaxScanSize`, which it has not looked at to the end, unless
  * `AlertExceedsMax yes` stands in its configuration; nobody can tell from outside.
@@ -88,12 +88,18 @@ export function createClamd(options: ClamdOptions): ClamdClient {
       const why = `clamd: ${message.size} bytes are more than the ${maxBytes} that are sent to it`;
       return { kind: 'error', fault: 'limit', why };
     }
-    return pool.ask(async (turn): Promise<VirusOutcome> => {
+    const ask = async (turn: Turn): Promise<VirusOutcome> => {
       const answer = await put(instream(message), turn);
       if (answer.kind === 'error') return answer;
       const verdict = readInstreamReply(answer);
       return verdict.kind === 'error' ? verdict : { ...verdict, scanner: turn.scanner };
-    }, signal);
+    };
+    try {
+      return await pool.ask(ask, signal);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { kind: 'error', fault: 'failed', why: `clamd: the message could not be read: ${shown(why)}` };
+    }
   };
 
   return {
