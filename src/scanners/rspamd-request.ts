@@ -1,4 +1,4 @@
-import type { ScanEnvelope } from './spam-engine.ts';
+import type { ScanEnvelope } from '../model/scan.ts';
 
 /** Longest value of one header, bytes. */
 const VALUE_LIMIT = 1000;

@@ -1,4 +1,4 @@
-import type { ScanError, SpamOutcome } from '../model/scan.ts';
+import type { ScanError, SpamOutcome, SpamQuestion } from '../model/scan.ts';
 import type { ScannerAddress } from '../model/scanner-address.ts';
 import type { BreakerOptions } from './breaker.ts';
 import type { Turn } from './pool.ts';
@@ -7,7 +7,7 @@ import { readRspamdLearned, readRspamdVerdict } from './rspamd-answer.ts';
 import type { HttpAnswer } from './rspamd-http.ts';
 import { httpExchange } from './rspamd-http.ts';
 import { rspamdHeaders } from './rspamd-request.ts';
-import type { LearnOutcome, PingOutcome, Scanned, ScoreQuestion, SpamEngine } from './spam-engine.ts';
+import type { LearnOutcome, PingOutcome, Scanned, SpamEngine } from './spam-engine.ts';
 import { unreadable, withHead } from './spam-engine.ts';
 
 export interface RspamdOptions {
@@ -59,7 +59,7 @@ export function createRspamd(options: RspamdOptions): SpamEngine {
   const post = (
     path: string,
     message: Scanned,
-    question: ScoreQuestion,
+    question: SpamQuestion,
     password: string | null,
     turn: Turn,
   ): Promise<HttpAnswer | ScanError> => {
@@ -95,7 +95,7 @@ export function createRspamd(options: RspamdOptions): SpamEngine {
           ping: pingOne,
         });
 
-  const scoreAt = async (message: Scanned, question: ScoreQuestion, turn: Turn): Promise<SpamOutcome> => {
+  const scoreAt = async (message: Scanned, question: SpamQuestion, turn: Turn): Promise<SpamOutcome> => {
     const said = await post('/checkv2', message, question, options.password ?? null, turn);
     if (said.kind === 'error') return said;
     const verdict = readRspamdVerdict(said.status, said.body);

@@ -4,24 +4,6 @@ import type { ScanError, ScannerState, SpamOutcome, SpamQuestion } from '../mode
 /** What a scanner sees of a message: its exact size, and its bytes, which may be asked for more than once. */
 export type Scanned = Pick<Message, 'size' | 'chunks'>;
 
-/** What an engine may know of where the message came from. Byte strings; what is not known is left out. */
-export interface ScanEnvelope {
-  readonly clientIp?: string;
-  readonly helo?: string;
-  /** Envelope sender; empty: the null sender. */
-  readonly sender?: string;
-  readonly recipients?: readonly string[];
-  /** Who has authenticated, if anybody. */
-  readonly authenticated?: string;
-  /** Our id of the message, to be found in the engine's log. */
-  readonly id?: string;
-}
-
-export interface ScoreQuestion extends SpamQuestion {
-  /** spamd has no use for it: it reads the Received fields. */
-  readonly envelope?: ScanEnvelope;
-}
-
 /** What became of a message that the engine was to learn. */
 export type LearnOutcome =
   | { readonly kind: 'learned'; readonly scanner: string }
@@ -38,7 +20,7 @@ export type PingOutcome = { readonly kind: 'alive'; readonly scanner: string } |
 export interface SpamEngine {
   readonly name: 'spamd' | 'rspamd';
   /** Whether the message is too large for the engine is for the caller to say before. */
-  score(message: Scanned, question: ScoreQuestion, signal?: AbortSignal): Promise<SpamOutcome>;
+  score(message: Scanned, question: SpamQuestion, signal?: AbortSignal): Promise<SpamOutcome>;
   /** `user`: whose data base learns, as in SpamQuestion. */
   learn(
     message: Scanned,

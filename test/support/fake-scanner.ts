@@ -54,7 +54,7 @@ export async function fakeScanner(
     socket.on('error', () => socket.destroy());
     // A half-open connection would stay for ever when the client is gone.
     socket.on('end', () => {
-      if (act.next === 'hang' || act.next === 'drip') socket.end();
+      if (act.deaf !== true && (act.next === 'hang' || act.next === 'drip')) socket.end();
     });
     let acted = false;
     const look = (): void => {
