@@ -54,17 +54,24 @@ test('no line is too long, whatever a signature says of itself', () => {
   );
 });
 
-test('lines fold where they get long', () => {
-  const result = authResult('dkim', 'pass', [
-    ['header.d', 'a-domain-of-some-length.example.com'],
-    ['header.s', 'a-selector-of-some-length'],
-    ['header.a', 'rsa-sha256'],
-    ['header.b', 'QUJDREVG'],
-  ]);
+test('a result stands on one line, and folds between its words when it is long', () => {
+  const long = `a-domain-of-${'some-'.repeat(20)}length.example.com`;
+  const result = (domain: string) =>
+    authResult(
+      'dkim',
+      'fail',
+      [
+        ['header.d', domain],
+        ['header.i', `jane doe@${domain}`],
+        ['header.b', 'QUJDREVG'],
+      ],
+      'the body was changed',
+    );
   assert.equal(
-    authenticationResults([finding(result)], 'mx.example.com'),
+    authenticationResults([finding(result('a.example')), finding(result(long))], 'mx.example.com'),
     'Authentication-Results: mx.example.com;\r\n' +
-      '\tdkim=pass header.d=a-domain-of-some-length.example.com\r\n' +
-      '\t\theader.s=a-selector-of-some-length header.a=rsa-sha256\r\n\t\theader.b=QUJDREVG\r\n',
+      '\tdkim=fail (the body was changed) header.d=a.example header.i="jane doe@a.example" header.b=QUJDREVG;\r\n' +
+      `\tdkim=fail (the body was changed) header.d=${long}\r\n` +
+      `\t\theader.i="jane doe@${long}" header.b=QUJDREVG\r\n`,
   );
 });
