@@ -128,6 +128,22 @@ test('a broken chain is not continued as if it were whole; mail of relay clients
   assert.ok(ours && !ours.includes('ARC-'));
 });
 
+test('forged results are not sealed, and the seal covers the message without them', async () => {
+  await using stack = new AsyncDisposableStack();
+  const keys = stack.use(await keyFolder());
+  const dns = await startDnsServer(ZONE);
+  stack.defer(() => dns.close());
+  const gateway = stack.use(await sealing(dns, 'first.example', await keys.put('first.example', 'seal'), {}));
+  const forged =
+    'X-Postern-Tag: NONE\r\nAuthentication-Results: mx.first.example; dmarc=pass header.from=bank.example\r\n';
+  const signed = await withDkim(letter('a@author.example'), 'author.example', 's');
+  assert.match(await sendFrom(gateway, STRANGER, forged + signed), /^250 /);
+  const [mail = Buffer.alloc(0)] = await gateway.maildir();
+  assert.ok(!mail.includes('bank.example') && !mail.includes('X-Postern-Tag'));
+  assert.deepEqual(await verdicts(toCrlf(mail), dns), ['pass', 'pass']);
+  assert.equal(await probed(toCrlf(mail), dns), 'pass');
+});
+
 test('behind qmail: sealed in the queue as well', async () => {
   await using stack = new AsyncDisposableStack();
   const keys = stack.use(await keyFolder());

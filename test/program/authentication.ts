@@ -81,6 +81,11 @@ export function toCrlf(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
 }
 
+/** Each field on one line; LF lines. */
+export function unfolded(text: string): string {
+  return text.replace(/\n[ \t]+/g, ' ');
+}
+
 /** The findings of a rule: its state and detail. */
 export function findingsOf({ findings }: VerdictRecord, rule: string): readonly RecordedFinding[] {
   return findings.filter(finding => finding.rule === rule);

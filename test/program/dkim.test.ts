@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mailDkimSign } from '../support/mail-dkim.ts';
 import { testKeys, withDkim, withDomainKeys } from '../support/signed-mail.ts';
-import { clientFrom, findingsOf, letter, sendFrom, startVerifying } from './authentication.ts';
+import { clientFrom, findingsOf, letter, sendFrom, startVerifying, unfolded } from './authentication.ts';
 import { eventId } from './dialogue.ts';
 
 const STRANGER = '203.0.113.9';
@@ -100,8 +100,8 @@ test('Authentication-Results: forged ones with our name go, others stay, ours co
   assert.ok(text.endsWith(`\n${rest}`));
   const ours = text.slice(0, text.length - rest.length);
   assert.match(
-    ours,
-    /\nAuthentication-Results: mx\.example\.com;\n\tspf=none smtp\.mailfrom=sender\.example;\n\tdkim=pass header\.d=example\.com header\.s=good header\.a=rsa-sha256 header\.b=\S+;\n\tdmarc=none [^\n]*\n/,
+    unfolded(ours),
+    /\nAuthentication-Results: mx\.example\.com; spf=none smtp\.mailfrom=sender\.example; dkim=pass header\.d=example\.com header\.s=good header\.a=rsa-sha256 header\.b=\S+; dmarc=none [^\n]*\n/,
   );
 });
 
@@ -180,7 +180,28 @@ test('a DNS that answers nothing at all: SPF too, each for its own time, and the
   assert.match(reply, /^250 /);
   const [mail] = await gateway.maildir();
   assert.match(
-    mail?.toString('latin1') ?? '',
-    /Authentication-Results: mx\.example\.com;\n\tspf=temperror [^\n]*\n\tdkim=temperror [^\n]*\n\tdmarc=temperror /,
+    unfolded(mail?.toString('latin1') ?? ''),
+    /Authentication-Results: mx\.example\.com; spf=temperror [^\n]*; dkim=temperror [^\n]*; dmarc=temperror /,
   );
+});
+
+test('what several checks want to know is asked once, and not again for the next mail', async () => {
+  await using setUp = await startVerifying(
+    {
+      's._domainkey.example.com': [{ TXT: record }],
+      '_dmarc.example.com': [{ TXT: 'v=DMARC1; p=reject' }],
+      'example.com': [{ TXT: 'v=spf1 -all' }],
+    },
+    { dkverify: '\n', spfbehavior: '1\n' },
+  );
+  const { gateway, dns } = setUp;
+  const text = await withDomainKeys(letter('joe@example.com'), 'example.com', 's');
+  const twice = await withDkim(await withDkim(text, 'example.com', 's'), 'example.com', 's');
+  for (let i = 0; i < 3; i++) {
+    assert.match(await sendFrom(gateway, STRANGER, twice, 'joe@example.com'), /^250 /);
+    const asked = ['s._domainkey.example.com', '_dmarc.example.com', 'example.com'].map(name =>
+      dns.queries(name),
+    );
+    assert.deepEqual(asked, [1, 1, 1]);
+  }
 });

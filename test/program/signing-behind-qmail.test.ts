@@ -86,7 +86,7 @@ test('the HOWTO’s lines of tcp.smtp under tcpserver: signed going out, verifie
     'dkim pass',
     'domainkeys pass',
   ]);
-  assert.deepEqual(await dkimpyVerify(signed, dns.port), [true]);
+  assert.deepEqual(await dkimpyVerify([signed], dns.port), [[true]]);
 
   assert.match(await told(host, smtpd, '127.0.0.1', signed.toString('latin1')), /^250 ok /);
   const back = (await queue.messages()).find(({ message }) => message.includes('DomainKey-Status'));
@@ -141,6 +141,8 @@ test('who is logged in is signed for, a program of this host too; a stranger is 
   await using rig = await startQueueRig({ ...asShipped(server), dkimsign: `${keys.path}/%/default\n` });
   const text = letter('joe@example.com').replaceAll('\r\n', '\n');
   const local = { TCPREMOTEIP: '', TCPREMOTEHOST: '' };
+  const arrivals: Buffer[] = [];
+  const wanted: boolean[][] = [];
   for (const [what, top, env, signed] of [
     ['logged in', RECEIVED.replace('ESMTP', 'ESMTPA'), {}, true],
     ['logged in, with TLS', RECEIVED.replace('ESMTP', 'ESMTPSA'), {}, true],
@@ -158,8 +160,44 @@ test('who is logged in is signed for, a program of this host too; a stranger is 
     assert.deepEqual([outcome.code, outcome.runs], [0, 1], what);
     const arrived = outcome.message;
     assert.ok(arrived.toString('latin1').endsWith(message), what);
-    assert.deepEqual(await dkimpyVerify(toCrlf(arrived), server.port), signed ? [true] : [], what);
+    arrivals.push(toCrlf(arrived));
+    wanted.push(signed ? [true] : []);
   }
+  assert.deepEqual(await dkimpyVerify(arrivals, server.port), wanted);
+});
+
+test('odd line ends: what is signed is what qmail-remote will send', async () => {
+  await using keys = await keyFolder();
+  await keys.put('example.com', 'default');
+  const server = await startDnsServer(WITH_KEY);
+  await using _ = { [Symbol.asyncDispose]: () => server.close() };
+  const paths = { dkimsign: `${keys.path}/%/default\n`, dksign: `${keys.path}/%/default\n` };
+  await using rig = await startQueueRig({ ...asShipped(server), ...paths });
+  const out: Buffer[] = [];
+  for (const options of ['-c r', '-c s'])
+    for (const body of ['no line end', 'two\n\n\n', ' \n\n', '', 'with\r\nCRLF\r\n', 'caf\xe9\0\n.\n..\n']) {
+      const message = `${RECEIVED}${letter('joe@example.com', '').replaceAll('\r\n', '\n')}${body}`;
+      const env = { RELAYCLIENT: '', DKIMSIGNOPTIONS: options };
+      const outcome = await rig.bring({
+        message,
+        env,
+        envelope: envelope('joe@example.com', 'me@example.com'),
+      });
+      assert.deepEqual([outcome.code, outcome.runs], [0, 1]);
+      // blast() of qmail-remote: each LF becomes CRLF, and a last line without one gets it.
+      const sent = toCrlf(outcome.message);
+      out.push(sent.at(-1) === 10 ? sent : Buffer.concat([sent, Buffer.from('\r\n')]));
+    }
+  assert.deepEqual(
+    await dkimpyVerify(out, server.port),
+    out.map(() => [true]),
+  );
+  assert.deepEqual(
+    (await mailDkimVerify(out, server.port)).map(({ signatures }) =>
+      signatures.map(({ kind, result }) => `${kind} ${result}`).toSorted(),
+    ),
+    out.map(() => ['dkim pass', 'domainkeys pass']),
+  );
 });
 
 test('a key that cannot be used: exit 71 and its text; the record names the file', async () => {

@@ -73,7 +73,7 @@ test('DKIM beside DomainKeys: both verify after delivery into a Maildir, here an
     theirs?.signatures.map(({ kind, selector, result }) => `${kind} ${selector} ${result}`).toSorted(),
     ['dkim mail pass', 'domainkeys default pass'],
   );
-  assert.deepEqual(await dkimpyVerify(toCrlf(mail), dns.port), [true]);
+  assert.deepEqual(await dkimpyVerify([toCrlf(mail)], dns.port), [[true]]);
 });
 
 test('a stranger is not signed for, whatever From says and whatever stands in the control directory', async () => {
@@ -122,7 +122,7 @@ test('keygen, the record it prints, check, and a signature of each kind that oth
   assert.match(await sendFrom(gateway, HOST, letter('joe@example.com'), 'joe@example.com'), /^250 /);
   const [mail] = await gateway.maildir();
   const bytes = toCrlf(mail ?? assert.fail());
-  assert.deepEqual(await dkimpyVerify(bytes, dns.port), [true, true]);
+  assert.deepEqual(await dkimpyVerify([bytes], dns.port), [[true, true]]);
 
   const text = bytes.toString('latin1').replace(/^\./gm, '..');
   const back = await sendFrom(gateway, STRANGER, text, 'joe@example.com');
@@ -198,4 +198,34 @@ test('a key that cannot be used: 451 in the words of `actions`, and log and reco
   assert.match(unsigned, /^250 /, 'a pattern with % and no file');
   const [said] = findingsOf(await gateway.record(eventId(unsigned)), 'SIGN');
   assert.match(said?.detail ?? '', /^DKIM: not signed, there is no key for example\.com/);
+});
+
+test('mail that is held is signed when it is released, and line ends that were put right are signed as they go out', async () => {
+  await using keys = await keyFolder();
+  await keys.put('example.com', 'default');
+  await using setUp = await startVerifying(DEFAULT_KEY, {
+    dkimsign: `${keys.path}/%/default\n`,
+    dksign: `${keys.path}/%/default\n`,
+    linebreaks: 'normalise\n',
+    'tcp.smtp': '10.0.0.2:allow,RELAYCLIENT=""\n',
+    actions: 'BADMAILFROM:quarantine\n',
+    badmailfrom: 'joe@example.com\n',
+  });
+  const { gateway, dns } = setUp;
+  const text = letter('joe@example.com', 'one\n.two\rthree\r\n\0 four  \r\n\n\r\n');
+  const reply = await sendFrom(gateway, HOST, text, 'joe@example.com');
+  assert.match(reply, /^250 /);
+  assert.deepEqual(await gateway.maildir(), []);
+  const places = ['--control', gateway.control, '--state', gateway.state];
+  const released = await waitFor('the release', async () => {
+    const done = await postern(['quarantine', 'release', eventId(reply), ...places]);
+    return done.code === 0 && done;
+  });
+  assert.equal(released.code, 0, released.stderr.toString());
+  const [mail = Buffer.alloc(0)] = await gateway.maildir();
+  const [theirs] = await mailDkimVerify([toCrlf(mail)], dns.port);
+  assert.deepEqual(theirs?.signatures.map(({ kind, result }) => `${kind} ${result}`).toSorted(), [
+    'dkim pass',
+    'domainkeys pass',
+  ]);
 });

@@ -61,7 +61,7 @@ test('a pass is delivered with the field below ours, IPv4 or IPv6', async () => 
     const mail = mails.find(one => one.includes(field)) ?? assert.fail(mails.join('\n'));
     assert.match(
       mail,
-      /^(?:Return-Path: [^\n]*\n|Delivered-To: [^\n]*\n)*Received: [^\n]*\n(?:[ \t][^\n]*\n)*Authentication-Results: [^\n]*\n\t[^\n]*\nReceived-SPF: /,
+      /^(?:Return-Path: [^\n]*\n|Delivered-To: [^\n]*\n)*Received: [^\n]*\n(?:[ \t][^\n]*\n)*Authentication-Results: [^\n]*\n(?:[ \t][^\n]*\n)*Received-SPF: /,
     );
   }
 });
