@@ -9,8 +9,7 @@ import { createClamd } from '../../src/scanners/clamd.ts';
 import type { Clamd } from '../support/clamd.ts';
 import { EICAR, EICAR_NAME, startClamd } from '../support/clamd.ts';
 import { run, waitFor } from '../support/processes.ts';
-import { tnef } from '../support/tnef-writer.ts';
-import { zip } from '../support/zip-writer.ts';
+import { mail, plainMail, VIRUS_MAILS } from '../support/virus-mail.ts';
 
 /** Debian's clamav-testfiles: one small program in many wrappings. */
 const TEST_FILES = '/usr/share/clamav-testfiles';
@@ -18,47 +17,6 @@ const TEST_FILES = '/usr/share/clamav-testfiles';
 const FOUND = `infected ${EICAR_NAME}`;
 /** For the deadlines that a test waits for. */
 const SOON = 200;
-
-/** A mail with one attachment. */
-function mail(attachment: Buffer, type = 'application/octet-stream; name=x.bin', text = 'see there'): Buffer {
-  const base64 = attachment.toString('base64').replace(/.{1,76}/g, line => `${line}\r\n`);
-  return Buffer.from(
-    [
-      'From: <a@example.com>',
-      'To: <b@example.net>',
-      'Subject: test',
-      'MIME-Version: 1.0',
-      'Content-Type: multipart/mixed; boundary="=_b"',
-      '',
-      '--=_b',
-      'Content-Type: text/plain',
-      '',
-      text,
-      '--=_b',
-      `Content-Type: ${type}`,
-      'Content-Transfer-Encoding: base64',
-      'Content-Disposition: attachment',
-      '',
-      `${base64}--=_b--`,
-      '',
-    ].join('\r\n'),
-  );
-}
-
-/** The same mail, as it is forwarded. */
-function forwarded(message: Buffer): Buffer {
-  const head = [
-    'From: <c@example.com>',
-    'MIME-Version: 1.0',
-    'Content-Type: multipart/mixed; boundary="=_outer"',
-    '',
-    '--=_outer',
-    'Content-Type: message/rfc822',
-    '',
-    '',
-  ].join('\r\n');
-  return Buffer.concat([Buffer.from(head), message, Buffer.from('\r\n--=_outer--\r\n')]);
-}
 
 /** As the spool gives it, in pieces. */
 function* inPieces(bytes: Buffer, size: number): Iterable<Buffer> {
@@ -70,29 +28,6 @@ function told(outcome: VirusOutcome): string {
   return outcome.kind === 'infected' ? `infected ${outcome.name}` : outcome.kind;
 }
 
-const plain = (text: string | Buffer): Buffer =>
-  Buffer.concat([Buffer.from('From: <a@example.com>\r\nSubject: x\r\n\r\n'), Buffer.from(text)]);
-const zipped = zip([{ name: 'eicar.com', data: EICAR, method: 'deflated' }]);
-const twice = zip([{ name: 'inner.zip', data: zipped }]);
-const winmail = tnef([{ title: 'eicar.com', data: EICAR }]);
-const long = 'a line of text that says nothing at all\r\n'.repeat(130_000);
-
-const MESSAGES: readonly [string, Buffer, string][] = [
-  ['clean mail', plain('hello\r\n'), 'clean'],
-  ['empty message', Buffer.alloc(0), 'clean'],
-  ['header only', Buffer.from('From: <a@example.com>\r\n'), 'clean'],
-  ['EICAR in the text', plain(EICAR), FOUND],
-  ['EICAR in base64', mail(EICAR), FOUND],
-  ['EICAR in zip', mail(zipped, 'application/zip; name=e.zip'), FOUND],
-  ['EICAR in zip in zip', mail(twice, 'application/zip; name=e.zip'), FOUND],
-  ['EICAR in message/rfc822', forwarded(mail(EICAR)), FOUND],
-  ['EICAR in zip in zip in message/rfc822', forwarded(mail(twice)), FOUND],
-  ['EICAR in TNEF', mail(winmail, 'application/ms-tnef; name=winmail.dat'), FOUND],
-  ['a clean zip', mail(zip([{ name: 'a.txt', data: 'hello' }])), 'clean'],
-  ['5 MB, clean', mail(Buffer.from('hello'), undefined, long), 'clean'],
-  ['5 MB, EICAR behind them', mail(EICAR, undefined, long), FOUND],
-];
-
 for (const kind of ['unix', 'tcp'] as const) {
   suite(`clamd over ${kind}`, () => {
     let clamd: Clamd;
@@ -103,11 +38,11 @@ for (const kind of ['unix', 'tcp'] as const) {
     });
     after(() => clamd[Symbol.asyncDispose]());
 
-    for (const [name, message, expected] of MESSAGES) {
+    for (const { name, message, infected } of VIRUS_MAILS) {
       test(name, async () => {
         for (const piece of [message.length || 1, 256 * 1024, 1000]) {
           const chunks = () => inPieces(message, piece);
-          assert.equal(told(await client.scan({ size: message.length, chunks })), expected);
+          assert.equal(told(await client.scan({ size: message.length, chunks })), infected ? FOUND : 'clean');
         }
       });
     }
@@ -166,7 +101,7 @@ test('we are too slow for it', async () => {
   await using _ = clamd;
   const gate = Promise.withResolvers<void>();
   async function* slow(): AsyncIterable<Buffer> {
-    yield plain('begins');
+    yield plainMail('begins');
     await gate.promise;
   }
   const outcome = await client.scan({ size: 100_000, chunks: slow });
@@ -185,7 +120,7 @@ test('stopped: scans end at their deadline, then nobody waits; it comes back by 
   const load = await Promise.all(Array.from({ length: 40 }, () => client.scanBytes(Buffer.alloc(3_000_000))));
   for (const outcome of load) assert.match(told(outcome), /^(timeout|busy|resting)$/);
   await waitFor('the breaker', async () => {
-    await client.scanBytes(plain('hello'));
+    await client.scanBytes(plainMail('hello'));
     return client.state()[0]?.breaker === 'open';
   });
   assert.equal(told(await client.scanBytes(mail(EICAR))), 'resting');
