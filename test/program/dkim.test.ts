@@ -53,6 +53,27 @@ test('DKVERIFY’s letters: a revoked key is refused, DNS trouble deferred, and 
   assert.match(await sendFrom(gateway, '203.0.113.7', text), /^250 /, 'C is not among the letters');
 });
 
+test('qmail-dk’s early exits, where they are asked for: whatever the letters', async () => {
+  await using setUp = await startVerifying(
+    {
+      'failing._domainkey.example.com': ['SERVFAIL'],
+      'broken._domainkey.example.com': [{ TXT: 'p=%%%' }],
+      'revoked._domainkey.example.com': [{ TXT: 'k=rsa; p=' }],
+    },
+    { dkearlyexits: 'yes\n', dkverify: '\n' },
+  );
+  const { gateway } = setUp;
+  const text = letter('joe@example.com');
+  const table: readonly (readonly [mail: string, reply: RegExp])[] = [
+    [text, /^250 /],
+    [await withDomainKeys(text, 'example.com', 'revoked'), /^250 /],
+    [await withDomainKeys(text, 'example.com', 'failing'), /^451 4\.7\.20 /],
+    [await withDomainKeys(text, 'example.com', 'broken'), /^451 4\.7\.20 /],
+    [text.replace(/^From: .*\r\n/, ''), /^554 5\.7\.20 DomainKeys verification failed: bad format/],
+  ];
+  for (const [mail, wanted] of table) assert.match(await sendFrom(gateway, STRANGER, mail), wanted);
+});
+
 test('DKIMVERIFY’s letters, with what Mail::DKIM signs', async () => {
   await using setUp = await startVerifying(
     {

@@ -6,7 +6,7 @@ import { mailDkimVerify } from '../support/mail-dkim.ts';
 import { dkimpyVerify } from '../support/dkimpy-dkim.ts';
 import { waitFor } from '../support/processes.ts';
 import { startRecordingSink } from '../support/recording-sink.ts';
-import { testKeys } from '../support/signed-mail.ts';
+import { testKeys, withDomainKeys } from '../support/signed-mail.ts';
 import { findingsOf, keyFolder, letter, sendFrom, startVerifying, toCrlf } from './authentication.ts';
 import { eventId } from './dialogue.ts';
 
@@ -74,6 +74,41 @@ test('DKIM beside DomainKeys: both verify after delivery into a Maildir, here an
     ['dkim mail pass', 'domainkeys default pass'],
   );
   assert.deepEqual(await dkimpyVerify([toCrlf(mail)], dns.port), [[true]]);
+});
+
+test('DKSIGN as qmail-dk had it: by Sender before From, with its comment, never twice, and nothing without a key', async () => {
+  await using keys = await keyFolder();
+  await keys.put('example.com', 'default');
+  await using setUp = await startVerifying(DEFAULT_KEY, {
+    'tcp.smtp': `:allow,RELAYCLIENT="",DKCOMMENT="1",DKSIGN="${keys.path}/%/default"\n`,
+  });
+  const { gateway, dns } = setUp;
+  const text = letter('joe@elsewhere.example');
+  const bySender = `Sender: list@example.com\r\n${text}`;
+  const already = await withDomainKeys(letter('joe@example.com'), 'example.com', 'default');
+  const table: readonly (readonly [mail: string, said: RegExp])[] = [
+    [bySender, /^DomainKeys: d=example\.com s=default/],
+    [text, /^DomainKeys: not signed, there is no key for elsewhere\.example /],
+    [already, /^DomainKeys: not signed, /],
+    [text.replace(/^From: .*\r\n/, ''), /^DomainKeys: /],
+    [text.replace(/^From: .*\r\n/, 'From: a@example.com, b@x.example\r\n'), /^DomainKeys: /],
+    [text.replace(/^From: .*\r\n/, 'From: a@../../etc/passwd\r\n'), /^DomainKeys: /],
+  ];
+  for (const [mail, wanted] of table) {
+    const reply = await sendFrom(gateway, HOST, mail, 'joe@example.com');
+    assert.match(reply, /^250 /);
+    const record = await gateway.record(eventId(reply));
+    const found = [...findingsOf(record, 'SIGN'), ...findingsOf(record, 'SIGN_MALFORMED')];
+    assert.match(found[0]?.detail ?? '', wanted);
+  }
+  const mails = (await gateway.maildir()).filter(mail => mail.includes('DomainKey-Signature'));
+  const results = await mailDkimVerify(mails.map(toCrlf), dns.port);
+  assert.ok(results.every(({ result }) => result === 'pass'));
+  const [signed] = mails.filter(mail => mail.includes('Sender: list'));
+  assert.match(
+    signed?.toString() ?? '',
+    /\nComment: DomainKeys\? See http:\/\/antispam\.yahoo\.com\/domainkeys\nDomainKey-Signature: /,
+  );
 });
 
 test('a stranger is not signed for, whatever From says and whatever stands in the control directory', async () => {
