@@ -20,7 +20,9 @@ const PARALLEL = 4;
  * request (`clamd`, `spamd`, `rspamd`, `rspamdcontroller`: an address as in the setting of that name, or several) or else in the
  * settings of the configuration that `options` name. A scanner that gives no answer is an `error`, never `infected: false`.
  */
-export function scannerOps(options: PlaceOptions): Readonly<Record<string, (request: Json) => Promise<Json>>> {
+export function scannerOps(
+  options: PlaceOptions,
+): Readonly<Record<string, (request: Json) => Promise<Json>>> {
   const slots = new Slots(PARALLEL, Infinity);
   let site: Promise<SettingValues> | null = null;
   const withScanners = async (
