@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Answer, ExchangeOptions } from '../../src/scanners/stream-client.ts';
 import { exchange } from '../../src/scanners/stream-client.ts';
 import type { ScanError } from '../../src/model/scan.ts';
+import type { ScannerAddress } from '../../src/model/scanner-address.ts';
 import type { Act } from '../support/fake-scanner.ts';
 import { deadAddress, fakeScanner } from '../support/fake-scanner.ts';
-import { waitFor } from '../support/processes.ts';
+import { start, temporaryFolder, waitFor } from '../support/processes.ts';
 
 const LIMITS = { connectMs: 5000, timeoutMs: 10_000, maxAnswer: 100, terminator: 0 };
 /** For the deadlines that a test waits for. */
@@ -124,6 +126,39 @@ for (const kind of KINDS) {
     assert.equal(await told(counted(), options), 'timeout');
     await waitFor('the source to be let go', () => returned);
     assert.ok(asked < 200, `${asked} pieces`);
+  });
+}
+
+/** Listens with a short queue, prints its address, and never looks at it again. */
+const STUCK = `
+  const server = require('node:net').createServer().listen(JSON.parse(process.argv[1]), () => {
+    console.log(JSON.stringify(server.address()));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });`;
+
+for (const kind of KINDS) {
+  test(`${kind}: a scanner whose queue is full`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'stuck');
+    const where = kind === 'unix' ? { path, backlog: 1 } : { host: '127.0.0.1', port: 0, backlog: 1 };
+    await using program = await start('node', ['-e', STUCK, JSON.stringify(where)]);
+    const [, port] = await program.output(kind === 'unix' ? /stuck/ : /"port":(\d+)/);
+    const address: ScannerAddress =
+      kind === 'unix' ? { kind, path } : { kind, host: '127.0.0.1', port: Number(port) };
+    const going = new AbortController();
+    const options = { address, ...LIMITS, connectMs: SOON, signal: going.signal };
+    const all = Array.from({ length: 8 }, () => exchange(words('x'), options));
+    const outcome = await Promise.any(
+      all.map(async running => {
+        const outcome = await running;
+        assert.ok(outcome.kind === 'error' && outcome.why.includes('no connection'));
+        return outcome;
+      }),
+    );
+    // The system lets a TCP connection wait and turns a Unix one away.
+    assert.equal(outcome.fault, kind === 'tcp' ? 'timeout' : 'refused');
+    going.abort();
+    await Promise.all(all);
   });
 }
 
