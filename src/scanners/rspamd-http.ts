@@ -31,6 +31,7 @@ export interface HttpAnswer {
 
 /** Bytes of the answer's header. */
 const MAX_HEADER = 16 * 1024;
+const CUT = 'closed in the middle of its answer';
 
 /**
  * One HTTP request on a connection of its own: rspamd 3.4 ends every answer with `Connection: close`, whatever it was asked.
@@ -42,6 +43,7 @@ export function httpExchange(request: HttpRequest, limits: HttpLimits): Promise<
     const { address, connectMs, timeoutMs, maxAnswer, signal } = limits;
     let connected = false;
     let sentAll = false;
+    let answering = false;
     let over = false;
     let wake: (() => void) | null = null;
 
@@ -80,7 +82,7 @@ export function httpExchange(request: HttpRequest, limits: HttpLimits): Promise<
       else if (connected) fault('cut', `broke off (${code})`);
       else fault(code === 'ETIMEDOUT' ? 'timeout' : 'refused', `no connection (${code})`);
     });
-    call.on('close', () => fault('cut', 'closed without an answer'));
+    call.on('close', () => fault('cut', answering ? CUT : 'closed without an answer'));
     call.on('socket', socket => {
       socket.once('connect', () => {
         connected = true;
@@ -89,6 +91,7 @@ export function httpExchange(request: HttpRequest, limits: HttpLimits): Promise<
       });
     });
     call.on('response', response => {
+      answering = true;
       const pieces: Buffer[] = [];
       let heard = 0;
       response.on('data', (bytes: Buffer) => {
@@ -96,10 +99,10 @@ export function httpExchange(request: HttpRequest, limits: HttpLimits): Promise<
         if (heard > maxAnswer) fault('garbage', `an answer of more than ${maxAnswer} bytes`);
         else if (!over) pieces.push(bytes);
       });
-      response.on('error', () => fault('cut', 'broke off in the middle of its answer'));
+      response.on('error', () => fault('cut', CUT));
       response.on('end', () => {
         const status = response.statusCode ?? 0;
-        if (!response.complete) fault('cut', 'closed in the middle of its answer');
+        if (!response.complete) fault('cut', CUT);
         else if (!sentAll && status < 300) fault('garbage', 'answered before it had the whole message');
         else finish(() => resolve({ kind: 'answer', status, body: Buffer.concat(pieces, heard) }));
       });
