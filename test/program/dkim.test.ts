@@ -187,6 +187,11 @@ test('a DNS that never answers: within authtime the mail is taken, the record sa
   );
   const [mail] = (await gateway.maildir()).filter(one => one.includes('temperror'));
   assert.match(mail?.toString('latin1') ?? '', /^DomainKey-Status: no key {6}$/m);
+  assert.deepEqual(
+    await gateway.stop(),
+    { code: 0, signal: null },
+    'questions that are open hold nothing up',
+  );
 });
 
 test('a DNS that answers nothing at all: SPF too, each for its own time, and the mail is taken', async () => {
