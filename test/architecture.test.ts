@@ -38,6 +38,8 @@ const TEST_ONLY: readonly string[] = [
   'smtp-server',
   'dns-packet',
   'dnsbl',
+  'clamscan',
+  'spamc',
   'fast-check',
   'mailparser',
   'postal-mime',
