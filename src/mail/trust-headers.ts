@@ -14,15 +14,19 @@ export interface Cut {
 
 /**
  * The fields that only we may set and that came from outside: `X-Postern-*`, Authentication-Results that claim to
- * be ours (RFC 8601 5: they must be removed), and, where we tell what a scoring engine says (`spam`), `X-Spam-*`.
+ * be ours (RFC 8601 5: they must be removed), and whatever begins like one of `told` (lower case), which we add ourselves.
  * `authservId` is our own, compared without case.
  */
-export function forgedTrustHeaders(header: HeaderFields, authservId: string, spam = false): Cut[] {
+export function forgedTrustHeaders(
+  header: HeaderFields,
+  authservId: string,
+  told: readonly string[] = [],
+): Cut[] {
   const cuts: Cut[] = [];
   for (const field of header.fields) {
     const forged =
       field.name.startsWith('x-postern-') ||
-      (spam && field.name.startsWith('x-spam-')) ||
+      told.some(beginning => field.name.startsWith(beginning)) ||
       (field.name === 'authentication-results' &&
         mayNameUs(fieldValue(header, field, field.end), authservId));
     if (forged) cuts.push({ start: field.start, end: field.end, name: field.name });

@@ -205,9 +205,8 @@ export class Transaction {
   async #settled(received: Message, header: HeaderFields): Promise<Outcome> {
     const { settings, signal } = this.#conversation;
     // What goes back goes back as it came.
-    const { me, spamd, rspamd, spamheaders } = settings.values;
-    const scored = spamheaders && spamd.length + rspamd.length > 0 && !this.facts.relayClient;
-    const forged = this.handsBack ? [] : forgedTrustHeaders(header, me, scored);
+    const { me } = settings.values;
+    const forged = this.handsBack ? [] : forgedTrustHeaders(header, me, this.#toldFields());
     const message = forged.length > 0 ? await withoutCuts(received, forged) : received;
     const { parts } = this.#conversation.gateway;
     const recipients = this.#recipients();
@@ -233,6 +232,16 @@ export class Transaction {
     if (refused !== null) return refused;
     await this.#sealWith(message, () => facts.authentication.arc());
     return this.#deliver(aboutMessage(message, header), verdicts);
+  }
+
+  /** Beginnings of fields that we add ourselves, so that nobody else's may stand there. A relay client may be a filter of ours. */
+  #toldFields(): readonly string[] {
+    const { spamd, rspamd, spamheaders, dkverify, dkstatus } = this.#conversation.settings.values;
+    if (this.facts.relayClient) return [];
+    return [
+      ...(spamheaders && spamd.length + rspamd.length > 0 ? ['x-spam-'] : []),
+      ...(dkverify !== null && dkstatus ? ['domainkey-status'] : []),
+    ];
   }
 
   /** Adds our ARC set to the header block, where `arcseal` asks for it: of mail from elsewhere. */

@@ -8,7 +8,10 @@ export interface Bringer {
   readonly client: Client | null;
   readonly helo: Helo | null;
   readonly tls: Tls | null;
-  /** The user has proved who he is: qmail-smtpd says so in the field that it writes (RFC 3848: `ESMTPA`, `ESMTPSA`). */
+  /**
+   * The user has proved who he is: qmail-smtpd says so in the field that it writes (RFC 3848: `ESMTPA`, `ESMTPSA`), or, as
+   * qmail-dkim has it, by AUTHINFO.
+   */
   readonly authenticated: boolean;
 }
 
@@ -33,12 +36,13 @@ export function bringer(variables: ReadonlyMap<string, string>, header: string):
     reverseName: variables.get('TCPREMOTEHOST') || null,
     ident: variables.get('TCPREMOTEINFO') || null,
   };
+  const known = (variables.get('AUTHINFO') ?? '') !== '';
   const field = /^.*(?:\r\n[ \t].*)*/.exec(header)?.[0].replaceAll('\r\n', '') ?? '';
   const [, host = '', , name, shownIp, protocol = ''] = BY_QMAIL_SMTPD.exec(field) ?? [];
   if (shownIp === undefined || !sameAddress(shownIp, told))
-    return { client, helo: null, tls: null, authenticated: false };
+    return { client, helo: null, tls: null, authenticated: known };
   const verb = /^E|^UTF8/i.test(protocol) ? 'EHLO' : 'HELO';
-  const authenticated = /^(?:UTF8)?E?SMTPS?A$/i.test(protocol);
+  const authenticated = known || /^(?:UTF8)?E?SMTPS?A$/i.test(protocol);
   const encrypted = /^(?:UTF8)?E?SMTPS/i.test(protocol);
   return {
     client,

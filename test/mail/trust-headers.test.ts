@@ -90,3 +90,12 @@ test('a message that is nothing but forged fields', async () => {
   assert.equal((await bytesOf(clean)).length, 0);
   assert.deepEqual([clean.size, clean.lines, clean.crc32, clean.header.length], [0, 0, 0, 0]);
 });
+
+test('fields that we tell ourselves are cut by their beginnings, and only when we do', () => {
+  const header = headerFields(Buffer.from('X-Spam-Flag: NO\r\nX-Spam-Status: No\r\nX-Spammer: 1\r\n'), 100);
+  assert.deepEqual(forgedTrustHeaders(header, US), []);
+  assert.deepEqual(
+    forgedTrustHeaders(header, US, ['x-spam-', 'domainkey-status']).map(cut => cut.name),
+    ['x-spam-flag', 'x-spam-status'],
+  );
+});

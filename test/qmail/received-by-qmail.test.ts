@@ -127,3 +127,10 @@ test('a hostile header takes no time', () => {
     assert.ok(process.cpuUsage(before).user < 500_000);
   }
 });
+
+test('AUTHINFO says that the user has logged in, whatever the field says; an empty one does not', () => {
+  const plain = `Received: from unknown (HELO c) (192.0.2.7)${REST}`;
+  const asked = (info: string, header: string) =>
+    bringer(new Map([...SMTPD, ['AUTHINFO', info]]), header).authenticated;
+  assert.deepEqual([asked('joe', plain), asked('joe', ''), asked('', plain)], [true, true, false]);
+});
