@@ -3,11 +3,14 @@ import { after, before, test } from 'node:test';
 import type { SpamOutcome } from '../../src/model/scan.ts';
 import { showScannerAddress } from '../../src/model/scanner-address.ts';
 import type { SpamEngine } from '../../src/scanners/spam-engine.ts';
+import { readSpamdVerdict } from '../../src/scanners/spamd-answer.ts';
+import { spamdRequestHead } from '../../src/scanners/spamd-request.ts';
+import type { SpamdScanVerb } from '../../src/scanners/spamd-request.ts';
 import { createSpamd } from '../../src/scanners/spamd.ts';
 import { deadAddress } from '../support/fake-scanner.ts';
 import { waitFor } from '../support/processes.ts';
 import { GTUBE, sampleMail, scanned, variedMails } from '../support/sample-mail.ts';
-import { startSpamd } from '../support/spamd.ts';
+import { askDaemon, startSpamd } from '../support/spamd.ts';
 import type { Spamd } from '../support/spamd.ts';
 
 let spamd: Spamd;
@@ -91,6 +94,27 @@ test('score, threshold, verdict and rules are those of spamc', async () => {
   assert.ok(seen.size > 10 && [...seen].some(s => s.startsWith('true')), [...seen].join(', '));
 });
 
+test('every verb is answered, and the answer read to its last byte', async () => {
+  const mail = sampleMail({ body: `${GTUBE}\n` });
+  const ask = async (verb: SpamdScanVerb): Promise<string> => {
+    const head = spamdRequestHead({ verb, size: mail.length, user: null });
+    const said = await askDaemon(spamd.address, Buffer.concat([head, mail]).toString('latin1'), 20_000);
+    const verdict = readSpamdVerdict(said, verb);
+    assert.ok(verdict.kind === 'scored' && verdict.spam && verdict.score > 990, JSON.stringify(verdict));
+    return verdict.body.toString('latin1');
+  };
+  assert.equal(await ask('CHECK'), '');
+  assert.match(await ask('SYMBOLS'), /(^|,)GTUBE(,|$)/);
+  assert.match(await ask('REPORT'), /Content analysis details:/);
+  const header = await ask('HEADERS');
+  assert.match(header, /^X-Spam-Flag: YES\r\n/m);
+  assert.ok(header.endsWith('\r\n\r\n'));
+  assert.equal(
+    await ask('PROCESS'),
+    header + mail.toString('latin1').split('\r\n\r\n').slice(1).join('\r\n\r\n'),
+  );
+});
+
 test('the bytes arrive as they are, however they come: LF, CRLF, no last line end, nothing at all, 300 KB', async () => {
   const mails = [
     Buffer.from('Subject: lf\n\nbody\n'),
@@ -159,8 +183,8 @@ test('where learning is not allowed the operator is told what to do', async () =
 test('a spamd that stops is a time-out at the deadline, is left alone, and is found again by itself', async () => {
   const client = createSpamd({
     addresses: [spamd.address],
-    timeoutMs: 300,
-    breaker: { faults: 2, restMs: 50, maxRestMs: 50 },
+    timeoutMs: 1000,
+    breaker: { faults: 2, restMs: 1000, maxRestMs: 1000 },
   });
   const long = createSpamd({ addresses: [spamd.address], breaker: { faults: 1, restMs: 50 } });
   const mail = scanned(sampleMail({ body: `${GTUBE}\n` }));
@@ -175,7 +199,7 @@ test('a spamd that stops is a time-out at the deadline, is left alone, and is fo
     spamd.program.signal('SIGCONT');
   }
   await waitFor('the breaker to close', async () => {
-    await client.score(mail, NOBODY);
+    await client.ping();
     return client.state()[0]?.breaker === 'closed';
   });
   scored(await long.score(mail, NOBODY));
