@@ -7,6 +7,8 @@ export interface PublishedKey {
   readonly type: 'rsa' | 'ed25519';
   readonly key: KeyObject;
   readonly bits: number;
+  /** Of RSA. */
+  readonly publicExponent: bigint;
   /** `h=`: hashes that may be used with it; null: any. */
   readonly hashes: readonly string[] | null;
   /** `s=`: what it is for. */
@@ -67,10 +69,12 @@ function readKey(record: string): PublishedKey | KeyFault {
   if (type !== 'rsa' && type !== 'ed25519') return bad(`key type ${type.slice(0, 20)} is not known`);
   const key = type === 'rsa' ? rsaKey(der) : ed25519Key(der);
   if (key === null) return bad(`p= is no ${type} key`);
+  const { modulusLength = 256, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   return {
     type,
     key,
-    bits: type === 'rsa' ? (key.asymmetricKeyDetails?.modulusLength ?? 0) : 256,
+    bits: modulusLength,
+    publicExponent,
     hashes: listOf(tags.get('h')),
     services: listOf(tags.get('s')) ?? ['*'],
     flags: listOf(tags.get('t')) ?? [],

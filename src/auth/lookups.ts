@@ -99,6 +99,12 @@ export class MessageLookups {
 function within<T>(answer: Promise<DnsAnswer<T>>, ms: number): Promise<DnsAnswer<T>> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve({ kind: 'error', error: 'TIMEOUT' }), ms);
-    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
+    const settled = <V>(settle: (value: V) => void) => {
+      return (value: V) => {
+        clearTimeout(timer);
+        settle(value);
+      };
+    };
+    answer.then(settled(resolve), settled(reject));
   });
 }

@@ -59,10 +59,9 @@ export function readVerifiable(tags: Tags, names: SignatureNames): Omit<DkimSign
   required(tags, 'd');
   required(tags, 's');
   checkKeyName(names);
-  const fields = withoutSpace(required(tags, 'h'))
-    .toLowerCase()
-    .split(':', MAX_FIELDS + 1);
-  if (fields.length > MAX_FIELDS || fields.some(name => !/^[\x21-\x39\x3b-\x7e]+$/.test(name)))
+  const list = withoutSpace(required(tags, 'h')).toLowerCase();
+  const fields = list.split(':', MAX_FIELDS + 1);
+  if (fields.length > MAX_FIELDS || !/^[\x21-\x39\x3b-\x7e]+(?::[\x21-\x39\x3b-\x7e]+)*$/.test(list))
     throw new Unusable('syntax', 'h= is no list of field names');
   return { kind: 'signature', ...names, type, signature, bodyHash, header, body, fields };
 }

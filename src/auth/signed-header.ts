@@ -8,7 +8,8 @@ import { trimmed } from './tag-list.ts';
  */
 export class SignedHeader {
   readonly #header: HeaderFields;
-  readonly #relaxed = new Map<HeaderField, string>();
+  /** By the field's place. */
+  readonly #relaxed = new Map<number, string>();
   /** Fields of a name, from the bottom up. */
   readonly #named = new Map<string, HeaderField[]>();
 
@@ -50,8 +51,8 @@ export class SignedHeader {
   /** One field in canonical form, without its final CRLF. A byte string. */
   canonical(field: HeaderField, canonicalization: BodyCanonicalization): string {
     if (canonicalization === 'simple') return this.#raw(field);
-    let text = this.#relaxed.get(field);
-    if (text === undefined) this.#relaxed.set(field, (text = relaxedField(this.#raw(field))));
+    let text = this.#relaxed.get(field.start);
+    if (text === undefined) this.#relaxed.set(field.start, (text = relaxedField(this.#raw(field))));
     return text;
   }
 

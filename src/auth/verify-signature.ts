@@ -1,6 +1,7 @@
 import { hash, verify } from 'node:crypto';
 import type { SignatureFault } from '../model/authentication.ts';
 import type { PublishedKey } from './key-record.ts';
+import { shown } from './signature-tags.ts';
 
 /** RSA keys beyond this cost more time than a message is worth; nobody publishes them. */
 const MAX_BITS = 8192;
@@ -22,9 +23,11 @@ export function keyObjection(
   if (type !== 'rsa') return null;
   if (key.bits < minBits)
     return { fault: 'key size', why: `the key has ${key.bits} bits, and ${minBits} are wanted` };
-  const exponent = key.key.asymmetricKeyDetails?.publicExponent ?? 0n;
-  if (key.bits > MAX_BITS || exponent > MAX_EXPONENT)
-    return { fault: 'key size', why: `a key of ${key.bits} bits with exponent ${exponent} takes too long` };
+  if (key.bits > MAX_BITS || key.publicExponent > MAX_EXPONENT)
+    return {
+      fault: 'key size',
+      why: `a key of ${key.bits} bits with exponent ${shown(`${key.publicExponent}`)} takes too long`,
+    };
   return null;
 }
 
