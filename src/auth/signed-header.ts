@@ -92,11 +92,13 @@ function withoutBlanks(name: string): string {
 /** A signature field with an empty `b=`. */
 function withoutSignature(raw: string): string {
   const colon = raw.indexOf(':') + 1;
+  let equals = -1;
   for (let from = colon; from < raw.length; ) {
     const semicolon = raw.indexOf(';', from);
     const end = semicolon < 0 ? raw.length : semicolon;
-    const equals = raw.indexOf('=', from);
-    if (equals >= 0 && equals < end && trimmed(raw.slice(from, equals)) === 'b')
+    if (equals < from) equals = raw.indexOf('=', from);
+    if (equals < 0) return raw;
+    if (equals < end && trimmed(raw.slice(from, equals)) === 'b')
       return raw.slice(0, equals + 1) + raw.slice(end);
     from = end + 1;
   }
