@@ -22,6 +22,7 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'];
 
 const JOBS = {
   start: args => job(['src/cli/main.ts', 'serve', ...args]),
+  demo: args => job(['src/cli/main.ts', 'demo', ...args]),
   docs: args => job(['src/cli/main.ts', 'docs', ...args]),
   bench: args => job(['bench/run.ts', ...args]),
   conformance: args => withPeers() || job(['test/conformance/run.ts', ...args]),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { DemoOptions } from './demo/demo.ts';
 import { dkimCommands } from './dkim-commands.ts';
 import type { LearnOptions } from './learn.ts';
 import { HOME } from './places.ts';
@@ -30,6 +31,18 @@ export function commands(): Command {
       process.exit(await supervise(options));
     },
   );
+
+  program
+    .command('demo')
+    .description('Show what becomes of some telling messages; nothing leaves this host or stays behind.')
+    .option('--clamd <address>', 'ask this clamd; `none`: none (default: where Debian has it)')
+    .option('--spamd <address>', 'the same for spamd')
+    .option('--rspamd <address>', 'the same for Rspamd, where there is no spamd')
+    .option('--keep', 'leave control directory, records and mail for you to look at', false)
+    .action(async (options: DemoOptions) => {
+      const { demo } = await import('./demo/demo.ts');
+      process.exitCode = await demo(options, console.log);
+    });
 
   const config = program.command('config').description('Look at the configuration without running it.');
   withPlaces(config.command('check').description('Check every file; exit 1 when there are errors.')).action(

@@ -46,7 +46,7 @@ const at = (address: ScannerAddress) => showScannerAddress(address);
 before(async () => {
   [clamd, spamd, rspamd] = await Promise.all([startClamd(), startSpamd(), startRspamd()]);
 });
-after(() => Promise.all([clamd, spamd, rspamd].map(async program => (await program)[Symbol.asyncDispose]())));
+after(() => Promise.all([clamd, spamd, rspamd].map(program => program[Symbol.asyncDispose]())));
 
 test('scan, spam and learn, with real scanners that the requests name', async () => {
   const askClamd = { op: 'scan', clamd: at(clamd.address) };
