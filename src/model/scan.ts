@@ -41,6 +41,8 @@ export type SpamOutcome =
       readonly kind: 'scored';
       /** The engine's own verdict: its score has reached its threshold. */
       readonly spam: boolean;
+      /** It would at least mark the message (Rspamd's `add header`, far below its threshold). */
+      readonly marked: boolean;
       /** May be negative. */
       readonly score: number;
       readonly threshold: number;

@@ -14,7 +14,7 @@ const MAX_RULES = 100;
  * and `X-Spam-Report` for spam only). CRLF lines of clean bytes.
  */
 export function spamHeaders(outcome: SpamOutcome & { readonly kind: 'scored' }): string {
-  const { spam, score, threshold, scanner } = outcome;
+  const { marked: spam, score, threshold, scanner } = outcome;
   const rules = outcome.rules.slice(0, MAX_RULES).map(rule => rule.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?'));
   const one = (value: number) => value.toFixed(1);
   const word = spam ? 'Yes' : 'No';

@@ -18,7 +18,7 @@ export const spam = definePlugin({
   tier: 'scanner',
   rules: {
     SPAM: { doc: 'Never: it tells the score. An error when the engine gave no answer.' },
-    SPAM_FLAGGED: { doc: 'The engine calls it spam, and it is not refused.' },
+    SPAM_FLAGGED: { doc: 'The engine calls it spam, or would mark it (Rspamd), and it is not refused.' },
     SPAM_HITS: {
       doc: 'The score has reached `spam_hits`; without `spam_hits`, the engine calls it spam, and `spam_passthru` says no.',
     },
@@ -88,7 +88,7 @@ function judged(outcome: Scored, settings: Judging, source: string): readonly Fi
   if (refused) {
     const rule = dropmsg ? 'SPAM_DROPPED' : 'SPAM_HITS';
     findings.push({ rule, state: 'hit', value, detail, text: points, source });
-  } else if (flagged) findings.push({ rule: 'SPAM_FLAGGED', state: 'hit', value, detail, source });
+  } else if (outcome.marked) findings.push({ rule: 'SPAM_FLAGGED', state: 'hit', value, detail, source });
   if (settings.spamscore && score !== 0)
     findings.push({ rule: 'SPAM_SCORE', state: 'hit', value, detail, score });
   return findings;

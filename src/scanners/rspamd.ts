@@ -10,6 +10,9 @@ import { rspamdHeaders } from './rspamd-request.ts';
 import type { LearnOutcome, PingOutcome, Scanned, SpamEngine } from './spam-engine.ts';
 import { unreadable, withHead } from './spam-engine.ts';
 
+/** Actions that mark a message and let it through. */
+const MARKING: ReadonlySet<string> = new Set(['add header', 'rewrite subject']);
+
 export interface RspamdOptions {
   /** Normal workers (port 11333), or a proxy; at least one; asked in this order. */
   readonly addresses: readonly ScannerAddress[];
@@ -100,8 +103,9 @@ export function createRspamd(options: RspamdOptions): SpamEngine {
     if (said.kind === 'error') return said;
     const verdict = readRspamdVerdict(said.status, said.body);
     if (verdict.kind !== 'scored') return verdict;
-    const { spam, score, threshold, rules } = verdict;
-    return { kind: 'scored', spam, score, threshold, rules, scanner: turn.scanner };
+    const { spam, score, threshold, rules, action } = verdict;
+    const marked = spam || MARKING.has(action);
+    return { kind: 'scored', spam, marked, score, threshold, rules, scanner: turn.scanner };
   };
 
   const learnAt = async (

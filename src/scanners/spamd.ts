@@ -75,7 +75,7 @@ export function createSpamd(options: SpamdOptions): SpamEngine {
     const rules = spamdRules(verdict.body);
     if (rules === null) return { kind: 'error', fault: 'garbage', why: 'answered with no list of rules' };
     const { spam, score, threshold } = verdict;
-    return { kind: 'scored', spam, score, threshold, rules, scanner: turn.scanner };
+    return { kind: 'scored', spam, marked: spam, score, threshold, rules, scanner: turn.scanner };
   };
 
   const learnAt = async (

@@ -104,9 +104,11 @@ function scoreOf(text: string, user: string | null): SpamOutcome {
   if (points === 'error')
     return { kind: 'error', fault: threshold as ScannerFault, why: 'as the case wants it' };
   const score = Number(points);
+  const spam = score >= Number(threshold);
   return {
     kind: 'scored',
-    spam: score >= Number(threshold),
+    spam,
+    marked: spam || rules.includes('MARKED'),
     score,
     threshold: Number(threshold),
     rules: rules.split(','),

@@ -10,6 +10,7 @@ const TEXT = 'From: a@example.net\r\nSubject: buy\r\n\r\nline\r\n.dot\r\n';
 const SCORED = {
   kind: 'scored',
   spam: true,
+  marked: true,
   score: 15,
   threshold: 5,
   rules: ['MANY'],

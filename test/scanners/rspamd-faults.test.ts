@@ -137,6 +137,7 @@ test('a good answer, and the request byte for byte, however they come', async ()
     assert.deepEqual(outcome, {
       kind: 'scored',
       spam: false,
+      marked: false,
       score: -1.5,
       threshold: 15,
       rules: ['A', 'B'],

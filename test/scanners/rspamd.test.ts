@@ -95,12 +95,18 @@ test('what is known of the envelope counts, and whom its settings spare is skipp
 });
 
 test('it learns spam and ham through the controller, and knows what it knows', async () => {
+  await using learner = await startRspamd(true);
+  const engine = createRspamd({
+    addresses: [learner.address],
+    controllers: [learner.controller],
+    controllerPassword: learner.password,
+  });
   const words = 'gryphon quokka lathe bassoon vermilion isthmus parsnip zeppelin quinine halberd';
   const spam = scanned(sampleMail({ subject: 'offer', body: `${words}\n${words}\n` }));
   const ham = scanned(
     sampleMail({ subject: 'minutes', body: 'The minutes of the meeting are attached, dear Bob.\n' }),
   );
-  const scanner = `rspamd controller ${showScannerAddress(rspamd.controller)}`;
+  const scanner = `rspamd controller ${showScannerAddress(learner.controller)}`;
   assert.deepEqual(await engine.learn(spam, 'spam', null), { kind: 'learned', scanner });
   assert.deepEqual(await engine.learn(ham, 'ham', null), { kind: 'learned', scanner });
   const again = await engine.learn(spam, 'spam', null);

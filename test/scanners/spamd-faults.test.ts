@@ -107,6 +107,7 @@ test('a good answer, whole and byte for byte, however it comes', async () => {
     assert.deepEqual(outcome, {
       kind: 'scored',
       spam: true,
+      marked: true,
       score: 15,
       threshold: 5,
       rules: ['A', 'B'],

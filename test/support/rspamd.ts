@@ -5,7 +5,7 @@ import { freePort, start, temporaryFolder } from './processes.ts';
 import type { Program } from './processes.ts';
 import { askDaemon } from './spamd.ts';
 
-/** A running rspamd (3.4 of Debian) with the shipped rules that need no network, and a Bayes data base of its own. */
+/** A running rspamd (3.4 of Debian) with the shipped rules that need no network. */
 export interface Rspamd extends AsyncDisposable {
   readonly program: Program;
   /** The worker that scores. */
@@ -22,15 +22,19 @@ const PASSWORD = 'open sesame';
 /** What it says to a ping comes at once, or the daemon is not up yet. Milliseconds. */
 const PING_MS = 500;
 /** Between asking for a free port and taking it somebody else may: other ports are tried then. */
-const PORT_TRIES = 3;
+const TRIES = 3;
 
-/** Starts rspamd; resolves when both workers answer. */
-export async function startRspamd(): Promise<Rspamd> {
+/**
+ * Starts rspamd; resolves when its workers answer. `learning`: with a data base, which the controller has for itself and
+ * scores with, too; of two workers that open it at start, one may find it locked and learn nothing for good.
+ */
+export async function startRspamd(learning = false): Promise<Rspamd> {
   const folder = await temporaryFolder();
   for (let attempt = 1; ; attempt++) {
-    const address: ScannerAddress = { kind: 'tcp', host: '127.0.0.1', port: await freePort() };
-    const controller: ScannerAddress = { kind: 'tcp', host: '127.0.0.1', port: await freePort() };
-    const config = await writeConfig(join(folder.path, `${attempt}`), address.port, controller.port);
+    const controller = { kind: 'tcp', host: '127.0.0.1', port: await freePort() } as const;
+    const address = learning ? controller : ({ ...controller, port: await freePort() } as const);
+    const ports = { normal: learning ? null : address.port, controller: controller.port };
+    const config = await writeConfig(join(folder.path, `${attempt}`), ports);
     // -i: the test may be run by root.
     const program = await start('rspamd', ['-f', '-i', '-c', config]);
     try {
@@ -40,7 +44,7 @@ export async function startRspamd(): Promise<Rspamd> {
       );
     } catch (error) {
       await program.stop();
-      if (attempt < PORT_TRIES) continue;
+      if (attempt < TRIES) continue;
       await folder[Symbol.asyncDispose]();
       throw error;
     }
@@ -66,7 +70,10 @@ export async function startRspamd(): Promise<Rspamd> {
  * Only what is configured is active: no module that asks a DNS server, a data base or the web, nor chartable, which asks
  * the dice (it looks at words picked at random). Returns the file's path.
  */
-async function writeConfig(folder: string, port: number, controllerPort: number): Promise<string> {
+async function writeConfig(
+  folder: string,
+  ports: { readonly normal: number | null; readonly controller: number },
+): Promise<string> {
   await mkdir(folder);
   // The shipped list of 9,600 suffixes takes ten seconds to compile.
   await writeFile(join(folder, 'suffixes'), 'com\nnet\norg\ntest\n');
@@ -93,6 +100,20 @@ modules { path = "/usr/share/rspamd/plugins/"; }
 settings {
   unwanted { priority = high; rcpt = "unscanned@example.com"; want_spam = yes; }
 }
+${ports.normal === null ? bayes(folder) : `worker "normal" { bind_socket = "127.0.0.1:${ports.normal}"; count = 1; }`}
+worker "controller" {
+  bind_socket = "127.0.0.1:${ports.controller}";
+  count = 1;
+  password = "${PASSWORD}";
+  enable_password = "${PASSWORD}";
+}
+`;
+  const path = join(folder, 'rspamd.conf');
+  await writeFile(path, config);
+  return path;
+}
+
+const bayes = (folder: string) => `
 classifier "bayes" {
   tokenizer { name = "osb"; }
   backend = "sqlite3";
@@ -103,18 +124,7 @@ classifier "bayes" {
   statfile { symbol = "BAYES_HAM"; path = "${folder}/ham.sqlite"; spam = false; }
   statfile { symbol = "BAYES_SPAM"; path = "${folder}/spam.sqlite"; spam = true; }
 }
-worker "normal" { bind_socket = "127.0.0.1:${port}"; count = 1; }
-worker "controller" {
-  bind_socket = "127.0.0.1:${controllerPort}";
-  count = 1;
-  password = "${PASSWORD}";
-  enable_password = "${PASSWORD}";
-}
 `;
-  const path = join(folder, 'rspamd.conf');
-  await writeFile(path, config);
-  return path;
-}
 
 async function pongs(address: ScannerAddress): Promise<boolean> {
   try {
