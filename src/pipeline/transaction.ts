@@ -27,6 +27,7 @@ import type { EventFacts } from './record.ts';
 import { recordedRecipient } from './record.ts';
 import { GroupFindings, groupsOf, joined, refusalOfAll, strictestForAll } from './groups.ts';
 import { messageFacts } from './message-facts.ts';
+import { onceEach } from './once.ts';
 import type { Outcome } from './outcome.ts';
 import {
   HOP_REFUSED_RULE,
@@ -381,19 +382,20 @@ export class Transaction {
     const heldBack = heldByPolicy(verdicts, this.#answersEach);
     const heldRule = ruleOf(verdicts[heldBack[0] ?? -1]);
     const notHeld = (rule: string | null) => refusedForAll(REPLIES.quarantineFailed, rule, verdicts, answers);
-    const each = this.#ourHeader();
-    const shared = this.handsBack ? each(joined(verdicts)) : null;
-    const ours = (verdict: Verdict | null) => (verdict === null ? each(null) : (shared ?? each(verdict)));
+    const ours = this.#ourHeader();
+    const passing = verdicts.flatMap((verdict, i) => (verdict.kind === 'continue' ? [i] : []));
+    const shared = this.handsBack ? ours(joined(verdicts), passing) : null;
     // Quarantine first: what is promised to be held is on the disk before any hop has said yes.
-    if (!(await this.#hold(heldBack, this.id, verdicts, ours(null), about))) return notHeld(heldRule);
+    if (!(await this.#hold(heldBack, this.id, verdicts, ours(null, heldBack), about)))
+      return notHeld(heldRule);
     const sent = await this.#deliveries.send(
       i => this.#accepted[i]?.forwarded ?? null,
-      i => (verdicts[i]?.kind === 'continue' ? ours(verdicts[i]) : null),
+      i => (verdicts[i]?.kind === 'continue' ? (shared ?? ours(verdicts[i], [i])) : null),
       about.message,
     );
     for (const [i, answer] of sent) answers[i] = answer;
     const { outcome, hold } = outcomeOf(verdicts, answers, this.#answersEach);
-    const held = await this.#hold(hold, `${this.id}.refused`, verdicts, ours(null), about);
+    const held = await this.#hold(hold, `${this.id}.refused`, verdicts, ours(null, hold), about);
     return held ? outcome : notHeld(null);
   }
 
@@ -433,16 +435,19 @@ export class Transaction {
     }
   }
 
-  /** Our header block for a verdict; the same Buffer for the same text. */
-  #ourHeader(): (verdict: Verdict | null) => Buffer {
+  /** Our header block for a verdict on some recipients, with what was found for them; the same Buffer for the same text. */
+  #ourHeader(): (verdict: Verdict | null, recipients: readonly number[]) => Buffer {
     const received = this.#received();
-    const found = foundHeaders(this.#everyFinding());
+    const found = foundHeaders(this.#findingsForAll());
+    const own = onceEach((group: Effective) => foundHeaders(this.#groupFindings.of(group)));
     const { me, authresults } = this.#conversation.settings.values;
     const results = authresults ? authenticationResults(this.#everyFinding(), me) : '';
     const signatures = foundSignatures(this.#everyFinding());
     const made = new Map<string, Buffer>();
-    return verdict => {
-      const text = received + this.#seal + results + found + addedHeaders(verdict) + signatures;
+    return (verdict, recipients) => {
+      const groups = new Set(recipients.flatMap(i => this.#accepted[i]?.effective ?? []));
+      const theirs = found + [...new Set([...groups].map(own))].join('');
+      const text = received + this.#seal + results + theirs + addedHeaders(verdict) + signatures;
       let block = made.get(text);
       if (block === undefined) {
         block = Buffer.from(text, 'latin1');
@@ -515,9 +520,14 @@ export class Transaction {
   }
 
   *#everyFinding(): Iterable<RecordedFinding> {
+    yield* this.#findingsForAll();
+    yield* this.#groupFindings.all();
+  }
+
+  /** Without those that only the settings of a group brought about. */
+  *#findingsForAll(): Iterable<RecordedFinding> {
     yield* this.#conversation.sessionFindings();
     yield* this.findings.done;
-    yield* this.#groupFindings.all();
     for (const { findings } of this.#accepted) yield* findings;
   }
 

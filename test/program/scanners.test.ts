@@ -1,0 +1,3 @@
+import { scannerCases } from './scanner-cases.ts';
+
+scannerCases('relay');
