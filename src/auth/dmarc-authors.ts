@@ -9,7 +9,7 @@ import type { DmarcQuestion } from './dmarc.ts';
 import type { MessageLookups } from './lookups.ts';
 
 /** Author domains that are looked at; nobody writes a message in the name of more. */
-const MAX_AUTHORS = 4;
+export const MAX_AUTHORS = 4;
 
 /** Bytes of a From field; reading them costs some 20 ms. */
 const MAX_FROM = 16 * 1024;

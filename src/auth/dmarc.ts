@@ -4,7 +4,7 @@ import { asciiDomain } from './ascii-domain.ts';
 import type { Authenticated, Judged, Organization } from './dmarc-alignment.ts';
 import { judgeAlignment, passes } from './dmarc-alignment.ts';
 import type { DmarcPolicies } from './dmarc-record.ts';
-import type { Published } from './dmarc-walk.ts';
+import type { Published, WalkQuestions } from './dmarc-walk.ts';
 import { appliedRecord, askWalk, organizationalDomain, readOwn, readWalk } from './dmarc-walk.ts';
 import { isAskable } from './lookup-text.ts';
 import type { MessageLookups } from './lookups.ts';
@@ -44,6 +44,12 @@ export async function checkDmarc(question: DmarcQuestion, lookups: MessageLookup
   return { ...outcome, lookups: [...new Set(shown)] };
 }
 
+/** Asks for the records of an author domain, whose answers `checkDmarc` reads; null for what is no domain name. */
+export function askPolicy(from: string, lookups: MessageLookups): WalkQuestions | null {
+  const author = asciiDomain(from);
+  return DOMAIN_NAME.test(author) && isAskable(author) ? askWalk(author, lookups) : null;
+}
+
 async function evaluate(
   { from, spf, dkim }: DmarcQuestion,
   lookups: MessageLookups,
@@ -53,10 +59,10 @@ async function evaluate(
   const nothing = { domain: author, policy: null, disposition: 'none', source: null } as const;
   if (ADDRESS_LITERAL.test(author))
     return { ...nothing, result: 'none', detail: 'the author has an IP address' };
-  if (!DOMAIN_NAME.test(author) || !isAskable(author))
+  const questions = askPolicy(from, lookups);
+  if (questions === null)
     return { ...nothing, result: 'permerror', detail: 'the author domain is no domain name' };
 
-  const questions = askWalk(author, lookups);
   let walk = await readOwn(questions, shown);
   if (walk.error === null && walk.found.length === 0) walk = await readWalk(questions, shown);
   if (walk.error !== null)

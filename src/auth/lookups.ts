@@ -33,11 +33,12 @@ export class LookupTime {
 
 /**
  * The DNS look-ups that the signatures and policies of one message may cost: so many different questions, and so long for
- * all of them together. What goes beyond is an `error` answer. The same question is counted once.
+ * all of them together. What goes beyond is an `error` answer. The same question is asked and counted once, and its answer
+ * stands when the time is over.
  */
 export class MessageLookups {
   readonly #dns: Dns;
-  readonly #asked = new Set<string>();
+  readonly #asked = new Map<string, Promise<DnsAnswer<unknown>>>();
   #left: number;
   readonly #time: LookupTime;
 
@@ -78,14 +79,19 @@ export class MessageLookups {
     return answer;
   }
 
-  async #answer<Q extends Question>(type: Q, name: string): Promise<DnsAnswer<RecordOf<Q>>> {
-    if (!isAskable(name)) return { kind: 'none', nxdomain: true };
+  #answer<Q extends Question>(type: Q, name: string): Promise<DnsAnswer<RecordOf<Q>>> {
     const key = `${type} ${name.toLowerCase()}`;
-    if (!this.#asked.has(key)) {
-      if (this.#left <= 0) return { kind: 'error', error: 'BUDGET' };
-      this.#left--;
-      this.#asked.add(key);
-    }
+    const known = this.#asked.get(key);
+    // A key holds answers of its type only.
+    if (known !== undefined) return known as Promise<DnsAnswer<RecordOf<Q>>>;
+    const answer = this.#look(type, name);
+    this.#asked.set(key, answer);
+    return answer;
+  }
+
+  async #look<Q extends Question>(type: Q, name: string): Promise<DnsAnswer<RecordOf<Q>>> {
+    if (!isAskable(name)) return { kind: 'none', nxdomain: true };
+    if (this.#left-- <= 0) return { kind: 'error', error: 'BUDGET' };
     const ms = this.#time.begin();
     try {
       if (ms <= 0) return { kind: 'error', error: 'TIMEOUT' };

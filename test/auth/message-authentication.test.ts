@@ -147,6 +147,22 @@ test('a resolver that hangs delays all of it by no more than the time there is',
   assert.ok(hanging > 0);
 });
 
+test('keys that nobody answers for do not keep the policy from its answer', async () => {
+  const known = dnsOf(DMARC_NAMES);
+  const dns: Dns = {
+    ...known,
+    txt: name => (name.includes('_domainkey') ? new Promise<never>(() => {}) : known.txt(name)),
+  };
+  const mail = signed(signed(MAIL, { tags: { d: 'evil.example', s: 'slow' } }), { tags: { s: 'slower' } });
+  const found = await signatures(mail, dns, { spf, seconds: 0.1 });
+  const dmarc = await found.dmarc();
+  assert.match(dmarc.detail, /p=reject at _dmarc\.example\.com/);
+  assert.equal(
+    (await found.dkim()).signatures.every(({ result }) => result === 'temperror'),
+    true,
+  );
+});
+
 test('a resolver that hangs, through a real socket', async () => {
   const server = await startDnsServer({ 's._domainkey.example.com': ['TIMEOUT'] });
   const resolver = createResolver({ servers: [server.address], timeoutMs: 20_000, tries: 1 });
