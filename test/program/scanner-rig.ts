@@ -93,7 +93,8 @@ async function startRelay(files: ControlFiles, options: GatewayOptions): Promise
       /^(\d{3}) \d\.\d{1,3}\.\d{1,3} (.*) \[([\w.]+)\]$/.exec(reply) ?? [];
     const said = code.startsWith('2') ? 'accepted' : code.startsWith('5') ? 'refused' : 'deferred';
     const after = (await names()).filter(one => !before.includes(one));
-    const delivered = await Promise.all(after.map(name => readFile(join(folder, name), 'latin1')));
+    const copies = await Promise.all(after.map(name => readFile(join(folder, name), 'latin1')));
+    const delivered = copies.filter(copy => copy.startsWith(`Return-Path: <${sender}>\n`));
     return {
       said,
       text: said === 'accepted' ? '' : words,

@@ -7,12 +7,19 @@ const ASKED_BY: Readonly<Record<string, string>> = { clamd: 'clam', spamd: 'spam
 
 type Tell = (event: 'scanner-down' | 'scanner-up', fields: Readonly<Record<string, string | number>>) => void;
 
+interface Unscanned {
+  count: number;
+  readonly since: number;
+  /** It has had its word again; told once more when the scanner is up. */
+  over: boolean;
+}
+
 /** Looks after the scanners of a worker: what changes goes to the log, and what passes without them is counted. */
 export class ScannerHealth {
   readonly #state: () => readonly ScannerState[];
   readonly #tell: Tell;
-  /** Messages accepted without a plugin's word, since it had one last. */
-  readonly #unscanned = new Map<string, { count: number; since: number }>();
+  /** Messages that somebody got without a plugin's word, since it had one last. */
+  readonly #unscanned = new Map<string, Unscanned>();
   #told = '[]';
   #before = new Map<string, ScannerState['breaker']>();
 
@@ -23,30 +30,33 @@ export class ScannerHealth {
 
   /** An event was recorded. */
   saw(record: VerdictRecord): void {
-    if (record.event !== 'message-accepted') return;
-    for (const { plugin, state } of record.findings) {
+    for (const { plugin, state, recipients } of record.findings) {
       if (plugin !== 'clam' && plugin !== 'spam') continue;
-      if (state === 'pass') this.#unscanned.delete(plugin);
-      if (state !== 'error') continue;
-      const { count, since } = this.#unscanned.get(plugin) ?? { count: 0, since: record.time };
-      this.#unscanned.set(plugin, { count: count + 1, since });
+      const before = this.#unscanned.get(plugin);
+      if (state === 'pass' && before !== undefined) before.over = true;
+      if (state !== 'error' || !passed(record, recipients)) continue;
+      if (before?.over === false) before.count++;
+      else this.#unscanned.set(plugin, { count: 1, since: record.time, over: false });
     }
   }
 
   /** How all of them do, when that has changed since the last time; null: it has not. */
   changed(): readonly WorkerScanner[] | null {
-    const scanners = this.#state().map(state => ({
-      ...state,
-      unscanned: this.#unscanned.get(ASKED_BY[state.scanner] ?? '') ?? null,
-    }));
+    const scanners = this.#state().map(state => ({ ...state, unscanned: this.#unscannedBy(state) }));
     const text = JSON.stringify(scanners);
-    if (text === this.#told) return null;
+    const changed = text !== this.#told;
     this.#told = text;
-    for (const scanner of scanners) this.#log(scanner);
-    return scanners;
+    if (changed) for (const scanner of scanners) this.#log(scanner);
+    for (const [plugin, { over }] of this.#unscanned) if (over) this.#unscanned.delete(plugin);
+    return changed ? scanners : null;
   }
 
-  #log({ scanner, address, breaker, lastFault, unscanned }: WorkerScanner): void {
+  #unscannedBy({ scanner }: Pick<ScannerState, 'scanner'>): WorkerScanner['unscanned'] {
+    const found = this.#unscanned.get(ASKED_BY[scanner] ?? '');
+    return found === undefined || found.over ? null : { count: found.count, since: found.since };
+  }
+
+  #log({ scanner, address, breaker, lastFault }: WorkerScanner): void {
     const key = `${scanner} ${address}`;
     const before = this.#before.get(key) ?? 'closed';
     this.#before.set(key, breaker);
@@ -54,6 +64,16 @@ export class ScannerHealth {
     if (breaker === 'open' && before === 'closed')
       this.#tell('scanner-down', { ...about, fault: lastFault?.fault ?? '', text: lastFault?.why ?? '' });
     if (breaker === 'closed' && before !== 'closed')
-      this.#tell('scanner-up', { ...about, unscanned: unscanned?.count ?? 0 });
+      this.#tell('scanner-up', {
+        ...about,
+        unscanned: this.#unscanned.get(ASKED_BY[scanner] ?? '')?.count ?? 0,
+      });
   }
+}
+
+/** Whether somebody whom a finding is about has got the message. */
+function passed({ recipients }: VerdictRecord, about: readonly string[] | undefined): boolean {
+  return recipients.some(
+    ({ address, outcome }) => outcome === 'delivered' && (about === undefined || about.includes(address)),
+  );
 }

@@ -37,46 +37,53 @@ export async function testScanners({ clamd, engine }: Scanners): Promise<readonl
   return Promise.all(tests);
 }
 
-/** An hour. */
+/** An hour; and, while a scanner fails its test, five minutes. Milliseconds. */
 const EVERY_MS = 3_600_000;
+const AGAIN_MS = 300_000;
 
-/** Tests the scanners of the configuration in force when it is started, and every hour from then on. */
+/** Tests the scanners of the configuration in force when it is started, and every hour from then on; sooner when one has failed. */
 export class ScannerTests {
   readonly #values: () => SettingValues;
   readonly #tell: (results: readonly TestResult[]) => void;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #everyMs: number;
+  readonly #againMs: number;
+  #timer: NodeJS.Timeout | undefined;
   #running: Scanners | null = null;
 
-  constructor(values: () => SettingValues, tell: (results: readonly TestResult[]) => void) {
+  /** `tell` gets the results of each test: none where no scanner is set, or none is to be tested. */
+  constructor(
+    values: () => SettingValues,
+    tell: (results: readonly TestResult[]) => void,
+    { everyMs = EVERY_MS, againMs = AGAIN_MS } = {},
+  ) {
     this.#values = values;
     this.#tell = tell;
+    this.#everyMs = everyMs;
+    this.#againMs = againMs;
   }
 
-  /** Tests now; what is under way goes on in its place. */
+  /** Tests now; a test that is under way is given up, since the configuration may have changed. */
   start(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = setInterval(() => void this.#test(), EVERY_MS);
-    this.#timer.unref();
+    this.close();
     void this.#test();
   }
 
   close(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
+    clearTimeout(this.#timer);
     this.#running?.close();
+    this.#running = null;
   }
 
   async #test(): Promise<void> {
     const values = this.#values();
-    if (!values.scannertest || this.#running !== null) return;
     const scanners = new Scanners(values);
     this.#running = scanners;
-    try {
-      const results = await testScanners(scanners);
-      if (results.length > 0) this.#tell(results);
-    } finally {
-      scanners.close();
-      this.#running = null;
-    }
+    const results = values.scannertest ? await testScanners(scanners) : [];
+    if (this.#running !== scanners) return;
+    this.close();
+    const failed = results.some(({ passed }) => !passed);
+    this.#timer = setTimeout(() => void this.#test(), failed ? this.#againMs : this.#everyMs);
+    this.#timer.unref();
+    this.#tell(results);
   }
 }

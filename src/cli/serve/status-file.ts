@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScannerState } from '../../model/scan.ts';
 
@@ -19,7 +19,7 @@ export interface Status {
     readonly pid: number;
     readonly scanners: readonly WorkerScanner[];
   }[];
-  /** The last self-test of the scanners; null: none so far. */
+  /** The last self-test of the scanners; null: none so far, or none is wanted. */
   readonly test: { readonly at: number; readonly results: readonly TestResult[] } | null;
 }
 
@@ -54,12 +54,12 @@ export class StatusFile {
     this.#timer.unref();
   }
 
-  /** After the last write; the file stays, and its pid tells that nobody runs. */
+  /** Takes the file away: its pid may soon be that of another program. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#next = null;
     await this.#writing;
-    await this.#flush();
+    await rm(this.#path, { force: true }).catch(this.#problem);
   }
 
   async #flush(): Promise<void> {

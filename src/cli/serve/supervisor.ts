@@ -146,7 +146,7 @@ export async function supervise(options: PlaceOptions): Promise<number> {
     const tester = new ScannerTests(
       () => configuration.site.values,
       results => {
-        test = { at: Date.now(), results };
+        test = results.length === 0 ? null : { at: Date.now(), results };
         for (const { scanner, passed, detail } of results)
           if (passed) log.info('scanner-test', { scanner, text: detail });
           else log.warn('scanner-test-failed', { scanner, text: detail });
