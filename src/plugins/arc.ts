@@ -1,5 +1,6 @@
 import { authResult } from '../mail/auth-result.ts';
 import { definePlugin } from './define.ts';
+import { fromHere } from './this-host.ts';
 
 /** ARC (RFC 8617): what those who forwarded the message saw when it came to them. */
 export const arc = definePlugin({
@@ -15,7 +16,8 @@ export const arc = definePlugin({
   sparesRelayClients: true,
   async message(facts, { settings }) {
     if (!settings.arc) return [];
-    if (facts.client === null) return [{ rule: 'ARC', state: 'skipped', detail: 'no client' }];
+    const here = fromHere(facts.client);
+    if (here !== null) return [{ rule: 'ARC', state: 'skipped', detail: here }];
     const { result, domain, detail, lookups, instances } = await facts.authentication.arc();
     if (result === 'none') return [{ rule: 'ARC', state: 'pass', detail: 'no chain' }];
     const asked = lookups.length === 0 ? '' : `; asked: ${lookups.join('; ')}`;

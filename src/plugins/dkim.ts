@@ -2,6 +2,7 @@ import { authResult } from '../mail/auth-result.ts';
 import type { DkimOutcome, SignatureFault, SignatureOutcome } from '../model/authentication.ts';
 import type { Finding } from '../model/finding.ts';
 import { definePlugin } from './define.ts';
+import { fromHere } from './this-host.ts';
 import { judgedByLetters } from './verify-letters.ts';
 
 type Rule =
@@ -61,7 +62,8 @@ export const dkim = definePlugin({
   async message(facts, { settings, origin }) {
     const letters = settings.dkimverify;
     if (letters === null) return [];
-    if (facts.client === null) return [{ rule: 'DKIM', state: 'skipped', detail: 'no client' }];
+    const here = fromHere(facts.client);
+    if (here !== null) return [{ rule: 'DKIM', state: 'skipped', detail: here }];
     const outcome = await facts.authentication.dkim();
     const judged = judgedByLetters(lettersOf(outcome), letters);
     const findings: Finding<Rule>[] = [...told(outcome), ...oddities(outcome)];

@@ -2,6 +2,7 @@ import { authResult } from '../mail/auth-result.ts';
 import type { ArcOutcome, AuthorsOutcome, DmarcPolicy } from '../model/authentication.ts';
 import type { Finding } from '../model/finding.ts';
 import { definePlugin } from './define.ts';
+import { fromHere } from './this-host.ts';
 
 type Rule =
   | 'DMARC'
@@ -43,7 +44,8 @@ export const dmarc = definePlugin({
   sparesRelayClients: true,
   async message(facts, { settings, origin }) {
     if (!settings.dmarc) return [];
-    if (facts.client === null) return [{ rule: 'DMARC', state: 'skipped', detail: 'no client' }];
+    const here = fromHere(facts.client);
+    if (here !== null) return [{ rule: 'DMARC', state: 'skipped', detail: here }];
     const outcome = await facts.authentication.dmarc();
     const { result, domain, detail, authors, policy, disposition } = outcome;
     const many: Finding<Rule>[] =
