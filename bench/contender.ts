@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendLoad } from './generator.ts';
 import type { Load, LoadResult } from './generator.ts';
-import type { Gateway, GatewayKind } from './gateways/gateway.ts';
+import type { Gateway, GatewayKind, Peers } from './gateways/gateway.ts';
 import { clientAddress } from './gateways/proxy.ts';
 import { messageTemplate } from './message.ts';
 import type { BodyKind } from './message.ts';
@@ -41,11 +41,11 @@ const DEADLINE = 60_000;
 let series = 0;
 
 /** Starts `kind` and its sink below `folder`. */
-export async function startContender(kind: GatewayKind, dnsPort: number, folder: string): Promise<Contender> {
+export async function startContender(kind: GatewayKind, peers: Peers, folder: string): Promise<Contender> {
   const own = join(folder, `${kind.key}-${++series}`);
   mkdirSync(own, { recursive: true });
   const sink = await startSmtpSink(own);
-  const gateway = await kind.start({ sinkPort: sink.port, dnsPort, folder: own });
+  const gateway = await kind.start({ ...peers, sinkPort: sink.port, folder: own });
   return {
     kind,
     gateway,

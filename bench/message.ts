@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { eicar, gtube } from '../src/cli/telling-messages.ts';
 import { dotsOf, textOf } from './lines.ts';
 import { MIME_FIELDS, mimeBody } from './mime-body.ts';
 import { dkimSignature } from './sender-domain.ts';
@@ -7,9 +8,19 @@ import { dkimSignature } from './sender-domain.ts';
  * Ordinary text is lines of 70 characters and CRLF; dots is lines that hold a single dot; mime is text, HTML and a PDF,
  * mime-zip the same with a zip file in the place of the PDF, and mime-exe with an attachment that is to be refused; signed is
  * text with a DKIM-Signature, and forged with that of another body. The key is one that only `senderRecords` of the same process
- * publishes.
+ * publishes. eicar and gtube are text behind a line with the string that every virus scanner, or SpamAssassin, knows.
  */
-export const BODY_KINDS = ['text', 'dots', 'mime', 'mime-zip', 'mime-exe', 'signed', 'forged'] as const;
+export const BODY_KINDS = [
+  'text',
+  'dots',
+  'mime',
+  'mime-zip',
+  'mime-exe',
+  'signed',
+  'forged',
+  'eicar',
+  'gtube',
+] as const;
 export type BodyKind = (typeof BODY_KINDS)[number];
 
 /** Bytes of the smallest message of a kind. */
@@ -21,6 +32,8 @@ export const LEAST_SIZE: Readonly<Record<BodyKind, number>> = {
   'mime-exe': 3072,
   signed: 2048,
   forged: 2048,
+  eicar: 1024,
+  gtube: 1024,
 };
 
 /** The field that carries the marker, in the case the generator writes it. */
@@ -114,6 +127,10 @@ function plainBody(bytes: number, kind: BodyKind): Buffer {
     case 'signed':
     case 'forged':
       return textOf(bytes);
+    case 'eicar':
+      return textBehind(eicar(), bytes);
+    case 'gtube':
+      return textBehind(gtube(), bytes);
     case 'dots':
       return dotsOf(bytes);
     case 'mime':
@@ -123,6 +140,11 @@ function plainBody(bytes: number, kind: BodyKind): Buffer {
     case 'mime-exe':
       return mimeBody(bytes, 'exe');
   }
+}
+
+function textBehind(text: string, bytes: number): Buffer {
+  const line = Buffer.from(`${text}\r\n`, 'latin1');
+  return Buffer.concat([line, textOf(bytes - line.length)]);
 }
 
 function stuffed(plain: Buffer, kind: BodyKind): Buffer {

@@ -89,10 +89,13 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until a connection to `port` brings `greeting` (sent `first`, when the server wants to hear something). */
+/**
+ * Waits until a connection to `port` of 127.0.0.1, or to that Unix socket, brings `greeting` (sent `first`, when the server
+ * wants to hear something).
+ */
 export async function waitForGreeting(
   program: Program,
-  port: number,
+  port: number | string,
   greeting = '220',
   first = '',
 ): Promise<void> {
@@ -105,9 +108,9 @@ export async function waitForGreeting(
   throw new Error(`no ${greeting} from port ${port}; the program said:\n${program.output().slice(-2000)}`);
 }
 
-function greets(port: number, greeting: string, first: string): Promise<boolean> {
+function greets(port: number | string, greeting: string, first: string): Promise<boolean> {
   return new Promise(answer => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect(typeof port === 'string' ? { path: port } : { host: '127.0.0.1', port });
     const done = (said: boolean) => {
       answer(said);
       socket.end('QUIT\r\n');

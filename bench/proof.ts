@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contender } from './contender.ts';
 import { DUTIES } from './gateways/gateway.ts';
-import type { Forbidden, Gateway, GatewayKind } from './gateways/gateway.ts';
+import type { Forbidden, Gateway, GatewayKind, Note, Peers } from './gateways/gateway.ts';
 import { clientAddress } from './gateways/proxy.ts';
 import { sendLoad } from './generator.ts';
 import type { Load, LoadResult } from './generator.ts';
@@ -22,15 +22,16 @@ let series = 0;
  */
 export async function proveWork(
   { gateway, kind, problems }: Pick<Contender, 'gateway' | 'kind' | 'problems'>,
-  dnsPort: number,
+  peers: Peers,
   folder: string,
 ): Promise<void> {
   for (const forbidden of kind.refuses) {
     const problem = await refusal(gateway, kind, forbidden);
     if (problem !== null) problems.push(`${kind.name}: ${problem}`);
   }
-  if (DUTIES[kind.duty].results.length === 0) return;
-  for (const problem of await missingResults(kind, dnsPort, folder))
+  const { notes } = DUTIES[kind.duty];
+  if (notes === null) return;
+  for (const problem of await missingWords(kind, notes, peers, folder))
     problems.push(`${kind.name}: ${problem}`);
 }
 
@@ -47,39 +48,38 @@ async function refusal(gateway: Gateway, kind: GatewayKind, forbidden: Forbidden
 }
 
 /**
- * What is not in the field Authentication-Results of a message that a gateway of `kind` passes: one that is started for this,
- * before a sink that keeps what it gets.
+ * What is not in the field of a message that a gateway of `kind` passes: one that is started for this, before a sink that
+ * keeps what it gets.
  */
-async function missingResults(kind: GatewayKind, dnsPort: number, parent: string): Promise<string[]> {
-  const { warmUp, results } = DUTIES[kind.duty];
+async function missingWords(
+  kind: GatewayKind,
+  { field, words }: Note,
+  peers: Peers,
+  parent: string,
+): Promise<string[]> {
+  const { warmUp } = DUTIES[kind.duty];
   const folder = join(parent, `proof-${kind.key}-${++series}`);
   mkdirSync(folder);
   const sink = await startSink({ keepHeaders: true });
-  const gateway = await kind.start({ sinkPort: sink.port, dnsPort, folder });
+  const gateway = await kind.start({ ...peers, sinkPort: sink.port, folder });
   try {
     const { accepted, acceptedMarkers, reasons } = await sendOne(gateway, kind, warmUp);
     if (accepted !== 1) return [`did not pass mail of the kind ${warmUp}: ${JSON.stringify(reasons)}`];
-    const field = authenticationResults(sink.headers.get(acceptedMarkers[0] ?? '') ?? '');
-    const said = field?.split(' ') ?? [];
-    return results
-      .filter(result => !said.includes(result))
-      .map(result => `no ${result} in Authentication-Results: ${field ?? 'none'}`);
+    const said = fieldWords(sink.headers.get(acceptedMarkers[0] ?? '') ?? '', field);
+    return words
+      .filter(word => !said?.includes(word))
+      .map(word => `no ${word} in ${field}: ${said?.join(' ') ?? 'none'}`);
   } finally {
     await gateway.program?.stop();
     await sink.close();
   }
 }
 
-/** The words of the field Authentication-Results, a blank between them, or null: the generator sends none. */
-export function authenticationResults(header: string): string | null {
+/** The words of the first field `name` of a header block, or null. They end at blanks, commas and semicolons. */
+export function fieldWords(header: string, name: string): string[] | null {
   const lines = header.replaceAll(/\r\n(?=[\t ])/g, ' ').split('\r\n');
-  const field = lines.find(line => /^authentication-results:/i.test(line));
-  return field === undefined
-    ? null
-    : field
-        .slice(field.indexOf(':') + 1)
-        .replaceAll(/[\t ;]+/g, ' ')
-        .trim();
+  const field = lines.find(line => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
+  return field?.slice(name.length + 1).match(/[^\t ,;]+/g) ?? null;
 }
 
 function sendOne(

@@ -13,7 +13,7 @@ type FigureOf = (gateway: string, figure: string) => number | null;
 interface Comparison {
   readonly row: string;
   readonly what: string;
-  readonly unit: '×' | ' ms' | ' MiB';
+  readonly unit: '×' | ' ms' | ' MiB' | ' /s';
   readonly bar?: { readonly atLeast: number } | { readonly atMost: number };
   /** Of one round; null when a gateway it needs was not measured. */
   readonly value: (figures: FigureOf) => number | null;
@@ -42,6 +42,14 @@ const COMPARISONS: readonly Comparison[] = [
   ...content('content-zip'),
   cpuPair('auth-4k', 'haraka-auth', 'postern-auth', 5),
   cpuPair('auth-50k', 'haraka-auth', 'postern-auth', 8),
+  cpuPair('scan-4k', 'haraka-scan', 'postern-scan'),
+  cpuPair('scan-real', 'haraka-scan', 'postern-scan'),
+  ...['postern-scan', 'haraka-scan'].map(gateway => ({
+    row: 'scan-real',
+    what: `${nameOf(gateway)}: messages a second`,
+    unit: ' /s' as const,
+    value: (figure: FigureOf) => figure(gateway, 'perSecond'),
+  })),
   ...['postern', 'postern-checks'].map(gateway => ({
     row: 'dots',
     what: `${nameOf(gateway)}: dots ÷ text`,
@@ -75,6 +83,8 @@ function nameOf(gateway: string): string {
       'postern-content': 'Postern with content rules',
       'haraka-auth': 'Haraka with sender authentication',
       'postern-auth': 'Postern with sender authentication',
+      'haraka-scan': 'Haraka with scanners',
+      'postern-scan': 'Postern with scanners',
       'smtp-server': 'smtp-server relay',
     }[gateway] ?? gateway
   );

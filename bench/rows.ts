@@ -2,7 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { measure, startContender } from './contender.ts';
 import type { Contender, Traffic } from './contender.ts';
 import { harakaReadsArchives } from './gateways/haraka.ts';
+import type { Peers } from './gateways/gateway.ts';
 import type { BodyKind } from './message.ts';
+import { proveWork } from './proof.ts';
+import { missingScanners } from './scanners.ts';
+import type { Scanners } from './scanners.ts';
 
 /** What one row finds out about one gateway in one round. Names are those of the JSON output. */
 export type Figures = Readonly<Record<string, number>>;
@@ -11,7 +15,8 @@ export type Figures = Readonly<Record<string, number>>;
 export interface Means {
   /** Clients at a time where a row has no number of its own. */
   readonly clients: number;
-  readonly dnsPort: number;
+  readonly peers: Peers;
+  readonly scanners: Scanners;
   readonly folder: string;
 }
 
@@ -25,6 +30,8 @@ export interface Row {
   readonly rounds?: number;
   /** Why it cannot be measured here, or null; without it, it always can. */
   unavailable?(): string | null;
+  /** Called once, before the first round, with the gateways that it measures. */
+  prepare?(contenders: readonly Contender[], means: Means): Promise<void>;
   sample(contender: Contender, means: Means): Promise<Figures>;
 }
 
@@ -35,6 +42,7 @@ const HARAKA = ['haraka', 'haraka-checks'];
 const ALL = [...HARAKA, 'smtp-server', ...POSTERN];
 const CONTENT = ['haraka-content', 'postern-content'];
 const AUTH = ['haraka-auth', 'postern-auth'];
+const SCAN = ['haraka-scan', 'postern-scan'];
 
 /** Every row, in the order they are measured. */
 export const ROWS: readonly Row[] = [
@@ -58,6 +66,21 @@ export const ROWS: readonly Row[] = [
   },
   authRow('auth-4k', 'CPU, sender authentication, 4 KB signed, kept connections', 4 * KiB),
   authRow('auth-50k', 'CPU, sender authentication, 50 KB signed, kept connections', 50 * KiB),
+  {
+    ...pairRow('scan-4k', 'CPU, scanners that answer at once, 4 KB, kept connections', SCAN, 4 * KiB, 'text'),
+    prepare: (_, { scanners }) => scanners.use('stubs'),
+  },
+  {
+    name: 'scan-real',
+    title: 'clamd and spamd, 4 KB, kept connections',
+    gateways: SCAN,
+    unavailable: missingScanners,
+    prepare: async (contenders, { scanners, peers, folder }) => {
+      await scanners.use('real');
+      for (const contender of contenders) await proveWork(contender, peers, folder);
+    },
+    sample: (contender, { clients }) => scanRate(contender, clients),
+  },
   {
     name: 'dots',
     title: 'CPU, 1 MB of single-dot lines against 1 MB of text',
@@ -176,6 +199,27 @@ async function enoughCpu(
   };
 }
 
+/** Milliseconds: the scanners set the pace, so CPU that the clock can tell takes its time. */
+const SCAN_DURATION = 12_000;
+
+/** As many messages as the scanners can take, and what the gateway spends on them. */
+async function scanRate(contender: Contender, clients: number): Promise<Figures> {
+  const { cpuPerThousand, cpuSeconds, result } = await measure(contender, {
+    size: 4 * KiB,
+    body: 'text',
+    connections: 'kept',
+    clients,
+    messages: Infinity,
+    duration: SCAN_DURATION,
+  });
+  return {
+    cpu: cpuPerThousand,
+    cpuSeconds,
+    messages: result.accepted,
+    perSecond: result.accepted / result.seconds,
+  };
+}
+
 async function latency(contender: Contender, traffic: Traffic): Promise<Figures> {
   const { result } = await measure(contender, traffic);
   const { p50 = NaN, p90 = NaN, p99 = NaN } = result.latency ?? {};
@@ -186,8 +230,8 @@ async function latency(contender: Contender, traffic: Traffic): Promise<Figures>
 const MEMORY_STEP = 50;
 
 /** Starts a new gateway of the kind, so that what earlier rows left behind does not count as idle. */
-async function memory({ kind, problems }: Contender, { dnsPort, folder }: Means): Promise<Figures> {
-  const fresh = await startContender(kind, dnsPort, folder);
+async function memory({ kind, problems }: Contender, { peers, folder }: Means): Promise<Figures> {
+  const fresh = await startContender(kind, peers, folder);
   const { program } = fresh.gateway;
   await measure(fresh, { size: 4 * KiB, body: 'text', connections: 'fresh', messages: 20 });
   await sleep(500);

@@ -18,6 +18,7 @@ import { compare, markdown } from './report.ts';
 import type { Round } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Means, Row } from './rows.ts';
+import { startScanners } from './scanners.ts';
 import { senderRecords } from './sender-domain.ts';
 
 const KINDS = [
@@ -26,11 +27,13 @@ const KINDS = [
   haraka('checks'),
   haraka('content'),
   haraka('auth'),
+  haraka('scan'),
   smtpServer,
   postern('relay'),
   postern('checks'),
   postern('content'),
   postern('auth'),
+  postern('scan'),
 ];
 
 /**
@@ -125,7 +128,10 @@ async function main(): Promise<void> {
 /** Measures and prints; says whether every bar was cleared and no message was lost. */
 async function runRows({ rounds, clients, rows, kinds, json }: Options): Promise<boolean> {
   const folder = temporaryFolder('run');
-  const means: Means = { clients, dnsPort: await startDns(folder), folder };
+  const scanners = await startScanners();
+  const { clamd, spamd } = scanners;
+  const peers = { dnsPort: await startDns(folder), clamd, spamd };
+  const means: Means = { clients, peers, scanners, folder };
   const contenders = await startAll(kinds, rows, means);
   const measured = new Map<string, Round[]>();
   for (const row of rows) measured.set(row.name, await runRow(row, contenders, rounds, means));
@@ -188,7 +194,7 @@ async function startAll(
       continue;
     }
     console.error(`starting ${kind.name}`);
-    const contender = await startContender(kind, means.dnsPort, means.folder);
+    const contender = await startContender(kind, means.peers, means.folder);
     const traffic = {
       size: 4096,
       body: DUTIES[kind.duty].warmUp,
@@ -198,7 +204,7 @@ async function startAll(
     } as const;
     await measure(contender, { ...traffic, connections: 'fresh' });
     await measure(contender, { ...traffic, connections: 'kept' });
-    await proveWork(contender, means.dnsPort, means.folder);
+    await proveWork(contender, means.peers, means.folder);
     contenders.push(contender);
   }
   return contenders;
@@ -213,6 +219,7 @@ async function runRow(
 ): Promise<Round[]> {
   const taking = contenders.filter(contender => row.gateways.includes(contender.kind.key));
   const rounds: Round[] = [];
+  if (taking.length > 0) await row.prepare?.(taking, means);
   for (let number = 0; number < Math.min(most, row.rounds ?? most) && taking.length > 0; number++) {
     const first = number % taking.length;
     const round = new Map<string, Record<string, number>>();

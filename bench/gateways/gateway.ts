@@ -2,10 +2,10 @@ import type { BodyKind } from '../message.ts';
 import type { Program } from '../processes.ts';
 
 /**
- * What a gateway does besides relaying: nothing, the checks of the envelope and the client, those of the content, or those
- * of SPF and signatures.
+ * What a gateway does besides relaying: nothing, the checks of the envelope and the client, those of the content, those of
+ * SPF and signatures, or asking clamd and spamd.
  */
-export type Duty = 'relay' | 'checks' | 'content' | 'auth';
+export type Duty = 'relay' | 'checks' | 'content' | 'auth' | 'scan';
 
 /** What a gateway must refuse, as proof that it does the work it is measured at. */
 export interface Forbidden {
@@ -37,6 +37,20 @@ export const NOBODY_STANDS_BEHIND: Forbidden = {
   reply: /^550 5\.7\.26 /,
 };
 
+/** A score from which on every gateway that asks spamd refuses. */
+export const REFUSED_SCORE = 10;
+
+const VIRUS: Forbidden = { what: 'EICAR', body: 'eicar', reply: /^55[04][ -].*(?:virus|infected)/i };
+
+const SPAM: Forbidden = { what: 'GTUBE', body: 'gtube', reply: /^55[04][ -].*spam/i };
+
+/** A header field that a gateway writes about the mail it passes. */
+export interface Note {
+  readonly field: string;
+  /** What must be among its words, which end at blanks, commas and semicolons. */
+  readonly words: readonly string[];
+}
+
 /** What follows from a duty. */
 export interface DutyFacts {
   /** Written behind the name of a program: in keys and in words. */
@@ -48,20 +62,20 @@ export interface DutyFacts {
   readonly proxied: boolean;
   /** What every such gateway must refuse. */
   readonly refuses: readonly Forbidden[];
-  /** What its Authentication-Results must say about mail of the kind it is warmed up with; none: no such field is asked for. */
-  readonly results: readonly string[];
+  /** What it must say about mail of the kind it is warmed up with; null: no field is asked for. */
+  readonly notes: Note | null;
 }
 
 export const DUTIES: Readonly<Record<Duty, DutyFacts>> = {
-  relay: { key: '', name: '', warmUp: 'text', proxied: false, refuses: [], results: [] },
-  checks: { key: '-checks', name: ' with checks', warmUp: 'text', proxied: true, refuses: [], results: [] },
+  relay: { key: '', name: '', warmUp: 'text', proxied: false, refuses: [], notes: null },
+  checks: { key: '-checks', name: ' with checks', warmUp: 'text', proxied: true, refuses: [], notes: null },
   content: {
     key: '-content',
     name: ' with content rules',
     warmUp: 'mime',
     proxied: false,
     refuses: [PROGRAM],
-    results: [],
+    notes: null,
   },
   auth: {
     key: '-auth',
@@ -69,16 +83,31 @@ export const DUTIES: Readonly<Record<Duty, DutyFacts>> = {
     warmUp: 'signed',
     proxied: true,
     refuses: [SPF_FAILS],
-    results: ['spf=pass', 'dkim=pass'],
+    notes: { field: 'Authentication-Results', words: ['spf=pass', 'dkim=pass'] },
+  },
+  scan: {
+    key: '-scan',
+    name: ' with scanners',
+    warmUp: 'text',
+    proxied: false,
+    refuses: [VIRUS, SPAM],
+    notes: { field: 'X-Spam-Status', words: ['No', 'required=5.0'] },
   },
 };
 
-/** Where a gateway is to send its mail, and whom it may ask. */
-export interface Surroundings {
-  /** Port of the sink on 127.0.0.1. */
-  readonly sinkPort: number;
+/** Whom a gateway may ask. */
+export interface Peers {
   /** Port of a DNS server on 127.0.0.1. */
   readonly dnsPort: number;
+  /** Unix sockets. */
+  readonly clamd: string;
+  readonly spamd: string;
+}
+
+/** Where a gateway is to send its mail, and whom it may ask. */
+export interface Surroundings extends Peers {
+  /** Port of the sink on 127.0.0.1. */
+  readonly sinkPort: number;
   /** An empty folder for configuration, state and log. */
   readonly folder: string;
 }

@@ -10,9 +10,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   Haraka: VERSION,
   'haraka-plugin-access': '1.4.0',
   'haraka-plugin-attachment': '1.2.1',
+  'haraka-plugin-clamd': '1.0.6',
   'haraka-plugin-dkim': '1.3.1',
   'haraka-plugin-dns-list': '1.3.0',
   'haraka-plugin-headers': '1.2.0',
+  'haraka-plugin-spamassassin': '1.1.2',
   'haraka-plugin-spf': '1.3.0',
 };
 

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, startProgram, waitForGreeting } from '../processes.ts';
-import { DNS_LISTS, DUTIES, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
-import type { Duty, GatewayKind, Surroundings } from './gateway.ts';
+import { DNS_LISTS, DUTIES, REFUSED, REFUSED_EXTENSIONS, REFUSED_SCORE } from './gateway.ts';
+import type { Duty, GatewayKind, Peers, Surroundings } from './gateway.ts';
 import { harakaFolder, installHaraka } from './haraka-install.ts';
 import { PROXY } from './proxy.ts';
 
@@ -11,7 +11,8 @@ import { PROXY } from './proxy.ts';
  * level NOTICE (a line or two a message, as Postern writes). With checks, the plugins access, dns-list and headers as
  * they come, with the same lists and entries that Postern gets. With content rules, the plugins attachment and headers as
  * they come, with the same extensions. With sender authentication, the plugins spf and dkim as they come, apart from
- * refusing what SPF fails, as Postern does.
+ * refusing what SPF fails, as Postern does. With scanners, the plugins clamd and spamassassin, with the same addresses and
+ * the same score that is refused.
  */
 export function haraka(duty: Duty): GatewayKind {
   const { key, name, proxied, refuses } = DUTIES[duty];
@@ -27,7 +28,7 @@ export function haraka(duty: Duty): GatewayKind {
       const port = await freePort();
       writeConfig(join(folder, 'config'), {
         ...common(port, surroundings, proxied),
-        ...FILES[duty],
+        ...FILES[duty](surroundings),
       });
       const dns = join(folder, 'dns-servers.cjs');
       writeFileSync(dns, askOnly(`127.0.0.1:${surroundings.dnsPort}`));
@@ -93,6 +94,14 @@ const AUTH: Readonly<Record<string, string>> = {
   'spf.ini': '[deny]\nmfrom_fail=true',
 };
 
+function scan({ clamd, spamd }: Peers): Record<string, string> {
+  return {
+    plugins: [RELAY_ONLY[0], 'clamd', 'spamassassin', RELAY_ONLY[1]].join('\n'),
+    'clamd.ini': `clamd_socket=${clamd}`,
+    'spamassassin.ini': `spamd_socket=${spamd}\nreject_threshold=${REFUSED_SCORE}`,
+  };
+}
+
 /** Where the attachment plugin looks for the program that it reads archives with; without it, it passes them unread. */
 const BSDTAR_FOLDERS = ['/bin', '/usr/bin', '/usr/local/bin'];
 
@@ -101,11 +110,12 @@ export function harakaReadsArchives(): boolean {
   return BSDTAR_FOLDERS.some(folder => existsSync(join(folder, 'bsdtar')));
 }
 
-const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
-  relay: {},
-  checks: CHECKS,
-  content: CONTENT,
-  auth: AUTH,
+const FILES: Readonly<Record<Duty, (peers: Peers) => Readonly<Record<string, string>>>> = {
+  relay: () => ({}),
+  checks: () => CHECKS,
+  content: () => CONTENT,
+  auth: () => AUTH,
+  scan,
 };
 
 /**

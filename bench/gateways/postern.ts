@@ -2,15 +2,23 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLUGINS } from '../../src/plugins/list.ts';
 import { freePort, startProgram, waitForGreeting } from '../processes.ts';
-import { DNS_LISTS, DUTIES, NOBODY_STANDS_BEHIND, REFUSED, REFUSED_EXTENSIONS } from './gateway.ts';
-import type { Duty, GatewayKind, Surroundings } from './gateway.ts';
+import {
+  DNS_LISTS,
+  DUTIES,
+  NOBODY_STANDS_BEHIND,
+  REFUSED,
+  REFUSED_EXTENSIONS,
+  REFUSED_SCORE,
+} from './gateway.ts';
+import type { Duty, GatewayKind, Peers, Surroundings } from './gateway.ts';
 import { PROXY } from './proxy.ts';
 
 const POSTERN = join(import.meta.dirname, '..', '..', 'bin', 'postern');
 
 /**
  * Postern, one worker, its log on: without checks; with those of client and envelope, and something for each to look up;
- * with every content rule there is, the shipped quarantine-events.txt included; or with SPF, DKIM, ARC and DMARC as shipped.
+ * with every content rule there is, the shipped quarantine-events.txt included; with SPF, DKIM, ARC and DMARC as shipped; or
+ * asking clamd and spamd.
  */
 export function postern(duty: Duty): GatewayKind {
   const { key, name, proxied, refuses } = DUTIES[duty];
@@ -24,7 +32,7 @@ export function postern(duty: Duty): GatewayKind {
     start: async surroundings => {
       const port = await freePort();
       const control = join(surroundings.folder, 'control');
-      writeControl(control, { ...common(port, surroundings), ...FILES[duty] });
+      writeControl(control, { ...common(port, surroundings), ...FILES[duty](surroundings) });
       const state = join(surroundings.folder, 'state');
       const log = join(surroundings.folder, 'postern.log');
       const program = await startProgram(POSTERN, ['serve', '--control', control, '--state', state], log);
@@ -92,11 +100,16 @@ const AUTH: Readonly<Record<string, string>> = {
   proxyfrom: '127.0.0.1',
 };
 
-const FILES: Readonly<Record<Duty, Readonly<Record<string, string>>>> = {
-  relay: { checks: 'none' },
-  checks: CHECKS,
-  content: CONTENT,
-  auth: AUTH,
+function scan({ clamd, spamd }: Peers): Record<string, string> {
+  return { checks: ['clam', 'spam'].join('\n'), clamd, spamd, spam_hits: `${REFUSED_SCORE}` };
+}
+
+const FILES: Readonly<Record<Duty, (peers: Peers) => Readonly<Record<string, string>>>> = {
+  relay: () => ({ checks: 'none' }),
+  checks: () => CHECKS,
+  content: () => CONTENT,
+  auth: () => AUTH,
+  scan,
 };
 
 /** Writes control files into `folder`, each with a final line end. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { GatewayKind } from '../../bench/gateways/gateway.ts';
 import { DUTIES, NOBODY_STANDS_BEHIND } from '../../bench/gateways/gateway.ts';
-import { authenticationResults, proveWork } from '../../bench/proof.ts';
+import { fieldWords, proveWork } from '../../bench/proof.ts';
 import { temporaryFolder } from '../../bench/processes.ts';
 import { CLOSE, scriptedServer } from '../support/scripted-server.ts';
 import type { Script } from '../support/scripted-server.ts';
@@ -25,9 +26,10 @@ async function prove(
     start: ({ sinkPort }) => Promise.resolve({ port: sinkPort, program: null }),
     ...more,
   };
+  const peers = { dnsPort: 53, clamd: join(folder, 'clamd'), spamd: join(folder, 'spamd') };
   const problems: string[] = [];
   try {
-    await proveWork({ gateway: { port: server.port, program: null }, kind, problems }, 53, folder);
+    await proveWork({ gateway: { port: server.port, program: null }, kind, problems }, peers, folder);
     return { problems, commands: server.commands };
   } finally {
     await server.stop();
@@ -69,10 +71,31 @@ test('a gateway that says nothing about the mail it passes is found out', async 
   ]);
 });
 
-test('Authentication-Results on one line', () => {
-  const field = authenticationResults(
-    'Received: x\r\n\tby y\r\nAuthentication-Results: me;\r\n\tspf=pass smtp.mailfrom=a.example;\r\n dkim=pass\r\nTo: z dkim=fail',
+test('gateways with scanners have to refuse EICAR and GTUBE, and to mark what they pass', async () => {
+  const { refuses } = DUTIES.scan;
+  const both = await prove({}, { duty: 'scan', refuses });
+  assert.deepEqual(
+    both.problems.map(problem => problem.split(' (')[0]),
+    [
+      'It: did not refuse EICAR',
+      'It: did not refuse GTUBE',
+      'It: no No in X-Spam-Status: none',
+      'It: no required=5.0 in X-Spam-Status: none',
+    ],
   );
-  assert.equal(field, 'me spf=pass smtp.mailfrom=a.example dkim=pass');
-  assert.equal(authenticationResults('To: dkim=pass'), null);
+  const other = await prove({ '.': '550 5.7.1 no such user' }, { refuses });
+  assert.match(other.problems[0] ?? '', /^It: refused EICAR for another reason: 550 5.7.1 no such user$/);
+});
+
+test('the words of a field, its folds undone', () => {
+  const header =
+    'Received: x\r\n\tby y\r\nAuthentication-Results: me;\r\n\tspf=pass smtp.mailfrom=a.example;\r\n dkim=pass\r\nTo: z dkim=fail';
+  assert.deepEqual(fieldWords(header, 'authentication-results'), [
+    'me',
+    'spf=pass',
+    'smtp.mailfrom=a.example',
+    'dkim=pass',
+  ]);
+  assert.deepEqual(fieldWords('X-Spam-Status: No, score=1.2', 'X-Spam-Status'), ['No', 'score=1.2']);
+  assert.equal(fieldWords('To: dkim=pass', 'Authentication-Results'), null);
 });
