@@ -75,11 +75,16 @@ function isDrill(name: string): name is DrillName {
   return Object.hasOwn(DRILLS, name);
 }
 
-/** The reply, and what became of the message. */
-function verdict({ reply, records }: DryRun): string {
+/** The reply, what became of the message, and what it is marked with. */
+function verdict({ reply, records, added }: DryRun): string {
   const record = records.at(-1);
+  const blocks = [...added].join('');
+  const tags = [...new Set([...blocks.matchAll(/^X-Postern-Tag: (\S+)/gm)].map(([, tag]) => tag))];
+  const marked = tags.length === 0 ? '' : `, marked ${tags.join(',')}`;
   const outcome =
-    record === undefined ? '' : `${record.event}${record.rule === null ? '' : ` by ${record.rule}`}; `;
+    record === undefined
+      ? ''
+      : `${record.event}${record.rule === null ? '' : ` by ${record.rule}`}${marked}; `;
   const verdicts = [...new Set(record?.recipients.map(one => one.verdict) ?? [])];
   const policy = verdicts.length === 0 ? '' : ` (${verdicts.join(', ')})`;
   return `${outcome}${printable(replyText(reply))}${policy}`;

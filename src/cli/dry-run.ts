@@ -23,29 +23,39 @@ const NOT_SENT: HopAnswer = {
   hop: 'none',
 };
 
-/** A next hop that says yes and does nothing. */
+/** A next hop that says yes and does nothing but keep what we would have added. */
 class NoDelivery implements Delivery {
+  readonly #added: Set<string>;
   #recipients = 0;
+
+  constructor(added: Set<string>) {
+    this.#added = added;
+  }
 
   addRecipient(): Promise<HopAnswer> {
     this.#recipients++;
     return Promise.resolve(NOT_SENT);
   }
 
-  send(): Promise<readonly HopAnswer[]> {
+  send(added: Buffer): Promise<readonly HopAnswer[]> {
+    this.#added.add(added.toString('latin1'));
     return Promise.resolve(Array.from({ length: this.#recipients }, () => NOT_SENT));
   }
 
   abort(): void {}
 }
 
-const NOWHERE: Router = { route: () => ({ key: 'check', open: () => new NoDelivery() }) };
+function nowhere(added: Set<string>): Router {
+  return { route: () => ({ key: 'check', open: () => new NoDelivery(added) }) };
+}
 
 /** What would have become of a message. */
 export interface DryRun {
   /** The last answer. */
   readonly reply: Reply;
   readonly records: readonly VerdictRecord[];
+  /** The header blocks that the copies would have got, each once; byte strings. */
+  readonly added: ReadonlySet<string>;
 }
 
 /**
@@ -60,8 +70,9 @@ export async function dryRun(
   services: Partial<Services> = {},
 ): Promise<DryRun> {
   const records: VerdictRecord[] = [];
+  const added = new Set<string>();
   const wired = wire(configuration, where, { write: record => records.push(record) }, 'check', {
-    router: () => NOWHERE,
+    router: () => nowhere(added),
     hold: () => Promise.resolve(),
     keepCopy: () => Promise.resolve('nowhere: this is a check'),
     storageTrouble: () => null,
@@ -77,7 +88,7 @@ export async function dryRun(
       ident: null,
     });
     const said = conversation.denied ? conversation.deny().reply : await talk(conversation, file, options);
-    return { reply: said, records };
+    return { reply: said, records, added };
   } finally {
     await wired.close();
   }

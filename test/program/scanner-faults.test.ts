@@ -227,7 +227,7 @@ test('after five faults nobody waits; log and status say so, and how many messag
     return /^X-Spam-Status: /m.test(sent.delivered[0] ?? '');
   });
   const up = await gateway.logged('scanner-up');
-  assert.ok(Number(up['unscanned']) >= 8, `${up['unscanned']}`);
+  assert.ok(Number(up['unscanned']) >= 8, JSON.stringify(up));
   assert.equal(gateway.log('scanner-down').length, 1);
   const better = await waitFor('the status', async () => {
     const now = await status();
