@@ -28,7 +28,7 @@ export class Scanners {
     this.engine = engineOf(values);
   }
 
-  virus(message: Message, signal: AbortSignal): Promise<VirusOutcome> {
+  virus(message: Pick<Message, 'size' | 'chunks'>, signal: AbortSignal): Promise<VirusOutcome> {
     return this.clamd?.scan(message, signal) ?? Promise.resolve(unset('clamd'));
   }
 

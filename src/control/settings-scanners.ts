@@ -35,6 +35,18 @@ export const SCANNER_SETTINGS = {
     'clam',
     'Largest message that is sent to clamd (StreamMaxLength of clamd.conf); a larger one is the rule CLAM_SIZE.',
   ),
+  clamattachments: file(
+    oneOf('no', 'doubtful', 'all'),
+    'doubtful',
+    'clam',
+    'Which files of a clean message clamd is shown once more, decoded and by themselves: those that it may have missed (readers of mail differ on them, or they lie in uuencoded text or TNEF), or all.',
+  ),
+  clamfiles: file(
+    int('files', 1, 100_000),
+    100,
+    'clam',
+    'Files of one message that are shown to clamd by themselves, of `clambytes` bytes together; what is beyond is the rule CLAM_SIZE.',
+  ),
   virusname: file(
     flag,
     false,

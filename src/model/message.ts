@@ -1,7 +1,7 @@
 import type { MessageAuthentication } from './authentication.ts';
 import type { SigningOutcome } from './dkim-signing.ts';
 import type { MimeFacts } from './mime.ts';
-import type { SpamOutcome, VirusOutcome } from './scan.ts';
+import type { FilesOutcome, SpamOutcome, VirusOutcome } from './scan.ts';
 import type { DataFacts } from './session.ts';
 
 /**
@@ -38,6 +38,8 @@ export interface MessageFacts extends DataFacts {
   readonly authentication: MessageAuthentication;
   /** What the virus scanner says: asked once, for the first who asks. */
   virus(): Promise<VirusOutcome>;
+  /** The same about its files, each by itself, as far as the settings want them looked at: asked once, after `virus`. */
+  virusInFiles(): Promise<FilesOutcome>;
   /** What the scoring engine says with the preferences of `user` (null: its own): asked once for each. */
   score(user: string | null): Promise<SpamOutcome>;
   /** Signs it as its client's settings say. Rejects when it cannot be read. */

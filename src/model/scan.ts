@@ -35,6 +35,14 @@ export type VirusOutcome =
   | { readonly kind: 'infected'; readonly name: string; readonly scanner: string }
   | ScanError;
 
+/** What a virus scanner says about files of a message that it was shown by themselves. */
+export type FilesOutcome =
+  /** `files`: so many were shown. */
+  | { readonly kind: 'clean'; readonly files: number }
+  /** `file`: which one it is, for the operator, a byte string. */
+  | { readonly kind: 'infected'; readonly name: string; readonly scanner: string; readonly file: string }
+  | ScanError;
+
 /** What a scoring engine says about a message. */
 export type SpamOutcome =
   | {

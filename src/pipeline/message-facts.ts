@@ -5,6 +5,7 @@ import type { SpamQuestion } from '../model/scan.ts';
 import type { DataFacts } from '../model/session.ts';
 import { mimeLimits } from './mime-limits.ts';
 import { once, onceEach } from './once.ts';
+import { virusInFiles } from './virus-in-files.ts';
 import type { Services } from './run-stage.ts';
 import { signingOrder } from './signing-order.ts';
 
@@ -40,10 +41,14 @@ export function messageFacts(
     },
     head: head(),
   });
+  const limits = mimeLimits(values, spoolFolder);
+  const mime = once(() => readMime(message, limits, signal));
+  /** Of the virus scan, files included: as of `performance.now()`. */
+  const scanUntil = once(() => performance.now() + values.clamtime * 1000);
   return {
     ...facts,
     message,
-    mime: once(() => readMime(message, mimeLimits(values, spoolFolder), signal)),
+    mime,
     authentication: services.authenticate({
       message: received,
       spf: () => facts.spf(),
@@ -53,7 +58,21 @@ export function messageFacts(
       seconds: values.authtime,
       headerFields,
     }),
-    virus: once(() => services.virus(message, signal)),
+    virus: once(() => {
+      scanUntil();
+      return services.virus(message, signal);
+    }),
+    virusInFiles: once(() =>
+      virusInFiles(message, {
+        which: values.clamattachments,
+        mime,
+        limits,
+        budget: { files: values.clamfiles, bytes: values.clambytes },
+        scan: services.virus,
+        until: scanUntil(),
+        signal,
+      }),
+    ),
     score: onceEach((user: string | null) => services.score(message, question(user), signal)),
     sign: once(() => services.sign(message, signingOrder(values), headerFields)),
   };

@@ -26,7 +26,8 @@ export interface Services {
   /** Signs a message as it goes out; `headerFields`: fields of its header that are looked at. */
   readonly sign: (message: Message, order: SigningOrder, headerFields: number) => Promise<SigningOutcome>;
   readonly seal: (message: Message, order: SealingOrder) => Promise<SealingOutcome>;
-  readonly virus: (message: Message, signal: AbortSignal) => Promise<VirusOutcome>;
+  /** Also asked about single files of a message. */
+  readonly virus: (message: Pick<Message, 'size' | 'chunks'>, signal: AbortSignal) => Promise<VirusOutcome>;
   readonly score: (message: Message, question: SpamQuestion, signal: AbortSignal) => Promise<SpamOutcome>;
   readonly now: () => number;
 }

@@ -15,7 +15,7 @@ export async function storedMessage(pieces: readonly Buffer[], limits: SpoolLimi
 }
 
 /** The bytes of a message; pieces are copied before the next is asked for, as the contract wants. */
-export async function bytesOf(message: Message): Promise<Buffer> {
+export async function bytesOf(message: Pick<Message, 'chunks'>): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of message.chunks()) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);

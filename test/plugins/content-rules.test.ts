@@ -78,6 +78,7 @@ async function facts(read: MessageFacts['mime'], text = MAIL): Promise<MessageFa
       dmarc: unasked,
     },
     virus: unasked,
+    virusInFiles: unasked,
     score: unasked,
     sign: unasked,
   };

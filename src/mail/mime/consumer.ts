@@ -31,8 +31,8 @@ export interface FileHead {
   readonly leading: Buffer;
   /** Their true type, as `fileType` gives it. */
   readonly magic: string | null;
-  /** It lies in another file, not in the message itself. */
-  readonly inside: boolean;
+  /** Of its part, as in `MimePart.place`; null: it lies in another file, not in the message itself. */
+  readonly place: string | null;
 }
 
 /** Who wants to look into a file; null: nobody. `within` are the names of the files around it, outermost first. */

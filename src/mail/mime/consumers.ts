@@ -18,15 +18,27 @@ const MAX_DEPTH = 8;
  */
 export function consumersFor(limits: MimeLimits): OpenConsumer {
   const budget = new ArchiveBudget(limits);
-  const open: OpenConsumer = (file, within) => {
-    const around = file.inside ? [...within, file.names[0]?.text ?? ''] : within;
+  const archives: OpenConsumer = (file, within) => archiveConsumer(file, within, budget, limits.spoolFolder);
+  return containersOf(archives, open => open);
+}
+
+/**
+ * The same for TNEF and uuencoded text, with `archives` in the place of those who read archives. `through` is handed who
+ * looks into a file and answers with whom to ask in its place, for every file at every depth.
+ */
+export function containersOf(
+  archives: OpenConsumer,
+  through: (open: OpenConsumer) => OpenConsumer,
+): OpenConsumer {
+  const open = through((file, within) => {
+    const around = file.place === null ? [...within, file.names[0]?.text ?? ''] : within;
     if (isTnef(file)) return around.length < MAX_DEPTH ? tnefConsumer(open, around) : tooDeep('TNEF');
-    const archive = archiveConsumer(file, within, budget, limits.spoolFolder);
+    const archive = archives(file, within);
     if (archive !== null) return archive;
     const begins = looksUuencoded(file.leading);
     if (!begins && !file.types.some(type => type.startsWith('text/'))) return null;
     return around.length < MAX_DEPTH ? uuencodeConsumer(open, around) : tooDeep('uuencoded text');
-  };
+  });
   return open;
 }
 

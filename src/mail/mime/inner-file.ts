@@ -100,7 +100,7 @@ export class InnerFile {
         types: ['application/octet-stream'],
         leading,
         magic: this.#magic,
-        inside: true,
+        place: null,
       },
       this.#within,
     );

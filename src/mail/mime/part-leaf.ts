@@ -123,19 +123,18 @@ export class PartLeaf implements BodySink {
       types: encoding.includes('uu') ? [...types, 'text/plain'] : types,
       leading,
       magic: node.magic,
-      inside: false,
+      place: node.place,
     });
     if (kept.length > 0) this.#consumer?.write(kept);
   }
 }
 
 /** What text without a header of its own is. */
-const TEXT: FileHead = {
+const TEXT: Omit<FileHead, 'place'> = {
   names: [],
   types: ['text/plain'],
   leading: Buffer.alloc(0),
   magic: null,
-  inside: false,
 };
 
 /** The text of a multipart outside its parts: some readers look for uuencoded files there. */
@@ -151,7 +150,7 @@ export class TextAroundParts implements BodySink {
 
   write(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#consumer ??= this.#reading.open(TEXT);
+    this.#consumer ??= this.#reading.open({ ...TEXT, place: this.#node.place });
     this.#consumer?.write(bytes);
   }
 

@@ -23,7 +23,7 @@ const common = Buffer.allocUnsafeSlow(OUT_BYTES);
  * end), blanks at the end of lines removed. An `=` that begins nothing stays as it is.
  */
 export class QuotedPrintableDecoder implements Decoder {
-  /** An `=` that begins nothing, or bytes that should have been encoded, were seen. */
+  /** An `=` that begins nothing, blanks behind one (RFC 2045 6.7: never generated), or bytes that should have been encoded. */
   invalid = false;
   readonly afterPadding = false;
   readonly #emit: DecodedSink;
@@ -89,6 +89,7 @@ export class QuotedPrintableDecoder implements Decoder {
       const past = pastBlanks(bytes, at + 1);
       if (past - at > MAX_HELD) return this.#literal(at);
       if (past >= end) return { byte: -1, next: final ? end : -1 };
+      if (past > at + 1) this.invalid = true;
       if (bytes[past] === LF) return { byte: -1, next: past + 1 };
       if (bytes[past] === CR) {
         if (past + 1 >= end && !final) return { byte: -1, next: -1 };

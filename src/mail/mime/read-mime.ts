@@ -1,5 +1,6 @@
 import type { Message } from '../../model/message.ts';
 import type { MimeFacts, MimeLimits } from '../../model/mime.ts';
+import type { OpenConsumer } from './consumer.ts';
 import { consumersFor } from './consumers.ts';
 import { mergeReadings, numbered } from './part-node.ts';
 import { BLOCK, Reading } from './reading.ts';
@@ -18,17 +19,20 @@ const AT_ONCE = 64 * 1024;
 
 /**
  * Takes a message apart. At once when it is small and in memory; else a promise, with pauses so that no other client
- * waits longer than some milliseconds. Rejects when the bytes cannot be read or `signal` is aborted.
+ * waits longer than some milliseconds. Rejects when the bytes cannot be read or `signal` is aborted. `consumers` says who
+ * looks into files: called for each pass over the message, of which there are two where readers differ on base64.
  */
 export function readMime(
-  message: Message,
+  message: Pick<Message, 'size' | 'chunks'>,
   limits: MimeLimits,
   signal: AbortSignal,
+  consumers: Consumers = consumersFor,
 ): MimeFacts | Promise<MimeFacts> {
   const chunks = message.chunks();
-  if (message.size > AT_ONCE || !(Symbol.iterator in chunks)) return readSlowly(message, limits, signal);
+  const reading = new Reading(limits, consumers(limits), false);
+  if (message.size > AT_ONCE || !(Symbol.iterator in chunks))
+    return readSlowly(message, reading, consumers, signal);
   signal.throwIfAborted();
-  const reading = newReading(limits, false);
   const walker = rootWalker(reading);
   let last: Buffer | null = null;
   for (const chunk of chunks) {
@@ -37,20 +41,35 @@ export function readMime(
   }
   if (last === null) walker.end();
   else walker.end(last);
-  if (reading.unfinished.length > 0 || reading.wentOnAfterPadding) return finish(message, reading, signal);
+  if (reading.unfinished.length > 0 || reading.wentOnAfterPadding)
+    return finish(message, reading, consumers, signal);
   return factsOf([reading]);
 }
 
-async function readSlowly(message: Message, limits: MimeLimits, signal: AbortSignal): Promise<MimeFacts> {
-  return finish(message, await pass(message, newReading(limits, false), signal), signal);
+type Consumers = (limits: MimeLimits) => OpenConsumer;
+type Bytes = Pick<Message, 'chunks'>;
+
+async function readSlowly(
+  message: Bytes,
+  reading: Reading,
+  consumers: Consumers,
+  signal: AbortSignal,
+): Promise<MimeFacts> {
+  return finish(message, await pass(message, reading, signal), consumers, signal);
 }
 
 /** Waits for who is still reading, and reads again where readers differ on where base64 ends. */
-async function finish(message: Message, reading: Reading, signal: AbortSignal): Promise<MimeFacts> {
+async function finish(
+  message: Bytes,
+  reading: Reading,
+  consumers: Consumers,
+  signal: AbortSignal,
+): Promise<MimeFacts> {
   try {
     await settled(reading, signal);
     if (!reading.wentOnAfterPadding) return factsOf([reading]);
-    const other = await pass(message, newReading(reading.limits, true), signal);
+    const { limits } = reading;
+    const other = await pass(message, new Reading(limits, consumers(limits), true), signal);
     await settled(other, signal);
     return factsOf([reading, other]);
   } finally {
@@ -59,7 +78,7 @@ async function finish(message: Message, reading: Reading, signal: AbortSignal): 
 }
 
 /** One pass over the bytes. */
-async function pass(message: Message, reading: Reading, signal: AbortSignal): Promise<Reading> {
+async function pass(message: Bytes, reading: Reading, signal: AbortSignal): Promise<Reading> {
   const walker = rootWalker(reading);
   reading.block = FIRST_BLOCK;
   let turn = performance.now();
@@ -99,10 +118,6 @@ async function settled(reading: Reading, signal: AbortSignal): Promise<void> {
     reading.abandon();
     throw error;
   }
-}
-
-function newReading(limits: MimeLimits, stopsAtPadding: boolean): Reading {
-  return new Reading(limits, consumersFor(limits), stopsAtPadding);
 }
 
 function rootWalker(reading: Reading): Walker {

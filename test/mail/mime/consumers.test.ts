@@ -16,7 +16,7 @@ function read(bytes: Buffer): Consumed {
     types: ['application/octet-stream'],
     leading,
     magic: fileType(leading),
-    inside: false,
+    place: '1',
   };
   const consumer = consumersFor(LIMITS)(head, []);
   assert.ok(consumer);

@@ -103,14 +103,14 @@ test('what lies inside is asked about, gets every byte and is in the answer', ()
   const zip = Buffer.concat([Buffer.from('PK\x03\x04'), BYTES]);
   const asked: unknown[] = [];
   const consumer = uuencodeConsumer(
-    ({ names, types, leading, magic, inside }, within) => {
-      asked.push(names[0]?.text, types, leading.length, magic, inside, within);
+    ({ names, types, leading, magic, place }, within) => {
+      asked.push(names[0]?.text, types, leading.length, magic, place, within);
       return inner;
     },
     ['outer'],
   );
   const consumed = consume(consumer, Buffer.from(uuencode(zip, 'a.zip')), 10);
-  assert.deepEqual(asked, ['a.zip', ['application/octet-stream'], 512, 'application/zip', true, ['outer']]);
+  assert.deepEqual(asked, ['a.zip', ['application/octet-stream'], 512, 'application/zip', null, ['outer']]);
   assert.deepEqual(Buffer.concat(got), zip);
   assert.equal(consumed.archives.length, 1);
   assert.equal(consumed.members[0]?.magic, 'application/zip');
