@@ -26,6 +26,7 @@ const JOBS = {
   docs: args => job(['src/cli/main.ts', 'docs', ...args]),
   bench: args => job(['bench/run.ts', ...args]),
   conformance: args => withPeers() || job(['test/conformance/run.ts', ...args]),
+  corpus: args => withPeers() || job(['test/corpus/run.ts', ...args]),
   test: args => (args.length > 0 ? withPeers() || tests(args) : everything()),
 };
 

@@ -13,17 +13,19 @@ export interface Sample {
   readonly bytes: Buffer;
 }
 
-const CORPUS = join(ROOT, '../shared/suites/corpora/spamassassin-public');
-const ARCHIVE = '.tar.xz';
+/** The corpus beside the checkout. */
+export const CORPUS = join(ROOT, '../shared/suites/corpora/spamassassin-public');
+/** What tar(1) unpacks without being told how. */
+const ARCHIVE = /\.tar\.(?:xz|bz2|gz)$/;
 
-/** The archives' messages without their mbox line, LF made CRLF; null when the corpus does not lie beside the checkout. */
-export async function corpusMessages(): Promise<readonly Sample[] | null> {
-  if (!existsSync(CORPUS)) return null;
+/** The messages of the archives in a folder without their mbox line, LF made CRLF; null when there is no such folder. */
+export async function corpusMessages(folder = CORPUS): Promise<readonly Sample[] | null> {
+  if (!existsSync(folder)) return null;
   const samples: Sample[] = [];
-  const archives = (await readdir(CORPUS)).filter(name => name.endsWith(ARCHIVE)).toSorted();
+  const archives = (await readdir(folder)).filter(name => ARCHIVE.test(name)).toSorted();
   for (const name of archives) {
-    const archive = name.slice(0, -ARCHIVE.length);
-    for (const { file, text } of await unpacked(join(CORPUS, name))) {
+    const archive = name.replace(ARCHIVE, '');
+    for (const { file, text } of await unpacked(join(folder, name))) {
       const message = text.replace(/^From .*\n/, '').replaceAll('\n', '\r\n');
       samples.push(sample(`corpus-${samples.length}`, message, { archive, file }));
     }
@@ -33,12 +35,13 @@ export async function corpusMessages(): Promise<readonly Sample[] | null> {
 
 async function unpacked(archive: string): Promise<{ file: string; text: string }[]> {
   await using folder = await temporaryFolder();
-  const done = await run('tar', ['-xJf', archive, '-C', folder.path]);
+  const done = await run('tar', ['-xf', archive, '-C', folder.path]);
   if (done.code !== 0) throw new Error(done.stderr.toString());
   const entries = await readdir(folder.path, { recursive: true, withFileTypes: true });
   return Promise.all(
     entries
       .filter(one => one.isFile())
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map(async one => ({
         file: one.name,
         text: await readFile(join(one.parentPath, one.name), 'latin1'),
