@@ -6,6 +6,7 @@ import type { RecordedFinding } from '../../src/model/finding.ts';
 import { EICAR, EICAR_NAME, startClamd } from '../support/clamd.ts';
 import type { Clamd } from '../support/clamd.ts';
 import { GTUBE, sampleMail } from '../support/sample-mail.ts';
+import { startRspamd } from '../support/rspamd.ts';
 import { startSpamd } from '../support/spamd.ts';
 import type { Spamd } from '../support/spamd.ts';
 import { mail, VIRUS_MAILS } from '../support/virus-mail.ts';
@@ -23,6 +24,9 @@ const SCORES = [
   'body POINTS_8 /eight points/',
   'score POINTS_8 8',
 ];
+
+/** Whose preferences our spamd knows. */
+const USERS = { joe: 'required_score 1', 'anna@example.com': 'required_score 2' };
 
 const CLEAN = sampleMail();
 const VIRUS = mail(EICAR);
@@ -50,6 +54,9 @@ const POLICIES = [
   'pass@example.com:clam=no,spam=yes,spam_hits=0,spam_passthru=yes',
   'small@example.com:clam=no,spam=yes,size_limit=300',
   'both@example.com:clam=yes,spam=yes',
+  'joe@example.com:clam=no,spam=yes,spamuser=joe',
+  'anna@example.com:clam=no,spam=yes',
+  'strict@example.com:clam=yes,spam=yes,attach=.bin',
 ];
 
 /** The example of the HOWTO, with the line of the gateway that it would have had. */
@@ -89,7 +96,7 @@ export function scannerCases(mode: Mode): void {
   let spamd: Spamd;
   let rig: ScannerRig;
   before(async () => {
-    [clamd, spamd] = await Promise.all([startClamd(), startSpamd({ config: SCORES })]);
+    [clamd, spamd] = await Promise.all([startClamd(), startSpamd({ config: SCORES, users: USERS })]);
     rig = await startRig(mode, files());
   });
   after(async () => {
@@ -257,6 +264,63 @@ export function scannerCases(mode: Mode): void {
     assert.equal(sent.said, 'accepted');
     const [said = ''] = await about(sent, 'spam');
     assert.match(said, /^SPAM skipped size: \d+ bytes, limit 300$/);
+  });
+
+  test(`${mode}: what is too large for clamd is marked`, async () => {
+    await withFiles({ clambytes: '1024\n' }, async () => {
+      const large = mail(Buffer.alloc(2000, 'hello '));
+      const sent = await rig.send(large, { to: ['virus@example.com'] });
+      assert.match(sent.delivered[0] ?? '', /^X-Postern-Tag: CLAM_SIZE$/m);
+      const [said = ''] = await about(sent, 'clam');
+      assert.match(said, /^CLAM_SIZE hit clamd: \d+ bytes are more than the 1024 that are sent to it$/);
+      assert.equal((await rig.send(VIRUS, { to: ['virus@example.com'] })).said, 'refused');
+    });
+  });
+
+  test(`${mode}: what is refused anyway is shown to no scanner`, async () => {
+    const sent = await rig.send(VIRUS, { to: ['strict@example.com'] });
+    assert.deepEqual([sent.said, (await sent.record()).rule], ['refused', 'ATTACH']);
+    assert.deepEqual(
+      [...(await about(sent, 'clam')), ...(await about(sent, 'spam'))],
+      ['clam skipped decided', 'spam skipped decided'],
+    );
+  });
+
+  test(`${mode}: whose preferences count`, async () => {
+    const [joe, anna, other] = ['joe@example.com', 'Anna@example.com', 'spam@example.com'];
+    const thresholds = async (...to: readonly string[]) => {
+      const sent = await rig.send(CLEAN, { to });
+      const all = (await sent.record()).findings.filter(f => f.rule === 'SPAM');
+      return all.map(f => /^(?:sp|h)am: \S+ of ([\d.]+) /.exec(f.detail ?? '')?.[1] ?? f.state);
+    };
+    assert.deepEqual(await thresholds(joe), ['1']);
+    assert.deepEqual(await thresholds(anna), ['5']);
+    // More than one recipient: nobody's, as simscan has it.
+    assert.deepEqual(await thresholds(joe, other), ['5', '5']);
+    await withFiles({ spamuserfor: 'group\n', spamcuser: 'yes\n' }, async () => {
+      assert.deepEqual(await thresholds(joe, other), ['1', '5']);
+      assert.deepEqual(await thresholds(anna), ['2']);
+      assert.deepEqual(await thresholds(anna, other), ['5', '5']);
+    });
+  });
+
+  test(`${mode}: a real rspamd in place of spamd`, async () => {
+    await using rspamd = await startRspamd();
+    await rig.gateway.remove('spamd');
+    try {
+      await withFiles({ rspamd: at(rspamd) }, async () => {
+        const clean = await rig.send(CLEAN, { to: ['spam@example.com'] });
+        assert.match(clean.delivered[0] ?? '', /^X-Spam-Status: No, score=.*(?:\n\t.*)*scanner=rspamd/m);
+        const spam = await rig.send(SPAM, { to: ['spam@example.com'] });
+        assert.deepEqual([spam.said, (await spam.record()).rule], ['refused', 'SPAM_HITS']);
+        // Its own settings, by recipient.
+        const engine = await rig.send(SPAM, { to: ['engine@example.com'] });
+        assert.deepEqual([engine.said, (await engine.record()).rule], ['refused', 'SPAM_HITS']);
+      });
+    } finally {
+      await rig.gateway.write('spamd', at(spamd));
+      await rig.gateway.reload();
+    }
   });
 
   test(`${mode}: quarantinedir has a copy of each refused spam, as it came`, async () => {
