@@ -24,6 +24,8 @@ export interface RuleCase {
   readonly changes: readonly string[];
   /** What clamd says: `clean`, a name, or `error FAULT`. */
   readonly virus: string;
+  /** The same about files that it is shown by themselves. */
+  readonly filevirus: string;
   /** What the scoring engine says: `POINTS THRESHOLD RULES`, or `error FAULT`. */
   readonly score: string;
 }
@@ -72,7 +74,11 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     else if (word === 'rcpt') recipients.push(rest);
     else if (CHANGES.includes(word)) changes.push(line);
     else if (word === 'expect') expect = rest.split(' ').filter(rule => rule !== '');
-    else if (['client', 'helo', 'from', 'edge', 'early', 'lines', 'says', 'virus', 'score'].includes(word))
+    else if (
+      ['client', 'helo', 'from', 'edge', 'early', 'lines', 'says', 'virus', 'filevirus', 'score'].includes(
+        word,
+      )
+    )
       said[word] = rest;
     else throw new Error(`${place}: what is "${line}"?`);
   }
@@ -90,6 +96,7 @@ function parseCase([title = '', ...lines]: readonly string[], place: string): Ru
     dns,
     changes,
     virus: said['virus'] ?? 'clean',
+    filevirus: said['filevirus'] ?? 'clean',
     score: said['score'] ?? '0.1 5 NONE',
     expect,
     says: said['says'] ?? null,

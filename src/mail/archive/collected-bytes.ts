@@ -1,6 +1,6 @@
 import { SpoolFile } from '../spool-file.ts';
 
-/** The bytes of an archive, all there, readable at any place. */
+/** The bytes of a file, all there, readable at any place. */
 export interface ArchiveBytes {
   readonly size: number;
   /**
@@ -17,7 +17,7 @@ const MEMORY_BYTES = 1024 * 1024;
 const BATCH_BYTES = 256 * 1024;
 
 /**
- * Collects the bytes of one archive as they come, in memory and then in an unlinked file. `write` never waits; what
+ * Collects the bytes of one file as they come, in memory and then in an unlinked file. `write` never waits; what
  * the disk has not taken yet is kept in memory, so that a writer who awaits `pending` before the next piece keeps
  * memory flat, and one who can't stays correct.
  */
@@ -68,6 +68,13 @@ export class CollectedBytes implements ArchiveBytes {
     if (this.#memory !== null) return this.#memory.subarray(at, at + length);
     if (this.#file === null) throw new Error('read before the bytes are complete');
     return this.#file.readAt(at, length);
+  }
+
+  /** All bytes in order, once they are complete; a piece is valid until the next is asked for. */
+  chunks(): Iterable<Buffer> | AsyncIterable<Buffer> {
+    if (this.#memory !== null) return [this.#memory];
+    if (this.#file === null) throw new Error('read before the bytes are complete');
+    return this.#file.read();
   }
 
   /** Frees what is held; may be called at any time, also twice. */

@@ -14,7 +14,7 @@ export interface FileBytes {
   readonly name: string;
   readonly size: number;
   /** Only while whoever was handed the file is looking at it. */
-  chunks(): AsyncIterable<Buffer>;
+  chunks(): Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
 /** How much of a message is handed out. */
@@ -34,7 +34,6 @@ export interface FilesSeen {
 /** Files that are collected at a time, each with up to a megabyte in memory: more are open only in hostile mail. */
 const MAX_OPEN = 16;
 
-const PIECE_BYTES = 256 * 1024;
 const MAX_NAME = 150;
 
 /**
@@ -169,7 +168,7 @@ class Round {
     this.#seen.add(sha256);
     this.files++;
     await bytes.complete();
-    const more = await this.#visit({ name, size, chunks: () => piecesOf(bytes) });
+    const more = await this.#visit({ name, size, chunks: () => bytes.chunks() });
     if (!more) this.#stop.abort();
   }
 }
@@ -219,10 +218,6 @@ class FileCollector implements PartConsumer {
     this.#bytes.close();
     this.#inner?.abandon?.();
   }
-}
-
-async function* piecesOf(bytes: CollectedBytes): AsyncIterable<Buffer> {
-  for (let at = 0; at < bytes.size; at += PIECE_BYTES) yield bytes.read(at, PIECE_BYTES);
 }
 
 function nameOf({ names, place }: FileHead, within: readonly string[]): string {
