@@ -71,7 +71,8 @@ export async function hold(folder: string, held: Held, added: Buffer, message: M
   const write = () => writeDurably(from, file => fill(file, [head, addedLf], message, content));
   await write().catch(async (error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    for (const sub of ['tmp', 'new', 'cur']) await makeDirectory(join(folder, sub));
+    // tmp last: whoever finds it may write, and what is written goes to new.
+    for (const sub of ['new', 'cur', 'tmp']) await makeDirectory(join(folder, sub));
     await write();
   });
   await moveDurable(from, to);

@@ -90,7 +90,8 @@ export class MaildirDelivery implements Delivery {
     try {
       await write().catch(async (error: unknown) => {
         if (errorCode(error) !== 'ENOENT') throw error;
-        for (const sub of ['tmp', 'new', 'cur']) await makeDirectory(path.join(this.#folder, sub));
+        // tmp last: whoever finds it may write, and what is written goes to new.
+        for (const sub of ['new', 'cur', 'tmp']) await makeDirectory(path.join(this.#folder, sub));
         await write();
       });
       return name;

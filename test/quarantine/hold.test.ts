@@ -24,6 +24,21 @@ const files = (folder: string) =>
       : [],
   );
 
+test('copies that are the first ones at the same time are all held', async t => {
+  for (let round = 0; round < 5; round++) {
+    const folder = path.join(temporary(t), 'a/b/c/d/e/f/quarantine');
+    const ids = Array.from({ length: 20 }, (_, n) => `id${n}.1`);
+    // One after the other by a turn of the event loop or more: some come while the folders are being made.
+    await Promise.all(
+      ids.map(async (id, n) => {
+        for (let turn = 0; turn < n; turn++) await new Promise(resolve => setImmediate(resolve));
+        await hold(folder, heldCopy(id), ADDED, messageOf(BODY));
+      }),
+    );
+    assert.equal(files(folder).length, ids.length);
+  }
+});
+
 test('a held copy is a mail in a Maildir, and comes back as it was', async t => {
   const folder = path.join(temporary(t), 'deep/quarantine');
   for (const piece of [undefined, 1, 3]) {

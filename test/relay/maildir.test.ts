@@ -57,6 +57,22 @@ test('one file for each recipient, with LF line ends', async t => {
   }
 });
 
+test('deliveries that are the first ones at the same time all arrive', async t => {
+  const where = 'a/b/c/d/e/f/Maildir';
+  const base = temporary(t);
+  // One after the other by a turn of the event loop or more: some come while the folders are being made.
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      const delivery = open(base, where);
+      await ask(delivery, `r${n}`);
+      for (let turn = 0; turn < n; turn++) await new Promise(resolve => setImmediate(resolve));
+      return await delivery.send(ADDED, messageOf(BODY));
+    }),
+  );
+  assert.deepEqual(new Set(answers.flat().map(shown)), new Set(['accepted 250 2.0.0 ok, stored']));
+  assert.equal(files(path.join(base, where)).length, 20);
+});
+
 test('null sender, empty message, a hundred deliveries at once', async t => {
   const base = temporary(t);
   await Promise.all(
