@@ -147,7 +147,7 @@ test('release --ham: sent once, learned once; what cannot be learned stays sent'
 });
 
 test('rspamd learns in its controller', async () => {
-  await using rspamd = await startRspamd();
+  await using rspamd = await startRspamd(true);
   const files = {
     rspamd: `${showScannerAddress(rspamd.address)}\n`,
     rspamdcontroller: `${showScannerAddress(rspamd.controller)}\n`,

@@ -44,7 +44,7 @@ let rspamd: Rspamd;
 const at = (address: ScannerAddress) => showScannerAddress(address);
 
 before(async () => {
-  [clamd, spamd, rspamd] = await Promise.all([startClamd(), startSpamd(), startRspamd()]);
+  [clamd, spamd, rspamd] = await Promise.all([startClamd(), startSpamd(), startRspamd(true)]);
 });
 after(() => Promise.all([clamd, spamd, rspamd].map(program => program[Symbol.asyncDispose]())));
 
