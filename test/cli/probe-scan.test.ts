@@ -44,7 +44,7 @@ let rspamd: Rspamd;
 const at = (address: ScannerAddress) => showScannerAddress(address);
 
 before(async () => {
-  [clamd, spamd, rspamd] = await Promise.all([startClamd(), startSpamd(), startRspamd(true)]);
+  [clamd, spamd, rspamd] = await Promise.all([startClamd(), startSpamd(), startRspamd()]);
 });
 after(() => Promise.all([clamd, spamd, rspamd].map(program => program[Symbol.asyncDispose]())));
 
@@ -86,8 +86,9 @@ test('what is learned changes the score, and to learn it twice is no error', asy
   assert.deepEqual(await probe([learn]), [{}]);
   assert.deepEqual(await probe([learn]), [{}]);
   assert.match(await spamc(), /BAYES_9/);
-  const { controller, password } = rspamd;
-  const controlled = { rspamd: at(rspamd.address), rspamdcontroller: at(controller) };
+  await using learner = await startRspamd(true);
+  const { controller, password } = learner;
+  const controlled = { rspamd: at(learner.address), rspamdcontroller: at(controller) };
   assert.deepEqual(
     await probe([{ op: 'learn', ...controlled, rspamdpassword: password, message, spam: true }]),
     [{}],

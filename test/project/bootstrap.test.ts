@@ -95,7 +95,7 @@ test('signals reach the job, and the way it ended is passed on', async () => {
 test('an unknown job is told the known ones', async () => {
   const done = await run('node', [join(ROOT, 'bin/bootstrap.mjs'), 'toString']);
   assert.equal(done.code, 2);
-  assert.match(done.stderr.toString(), /start\|demo\|docs\|bench\|conformance\|test/);
+  assert.match(done.stderr.toString(), /start\|demo\|docs\|bench\|conformance\|corpus\|test/);
 });
 
 test('a skipped test fails the run', async () => {
