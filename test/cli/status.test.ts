@@ -131,7 +131,7 @@ test('two workers share one status; who has died is not in it', async () => {
     assert.match(await send(gateway), /^250 /);
     return gateway.log('scanner-down').length === 2;
   });
-  const { code, text } = await told(
+  const { code, text: shared } = await told(
     gateway,
     new RegExp(`^  ${sent} messages passed without spamd since`, 'm'),
   );
