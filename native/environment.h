@@ -34,9 +34,6 @@ static const char *const ENVIRONMENT[] = {
   "QMAILNAME",
   "QMAILUSER",
   /* the chain of queue programs, and the filters in it */
-  "DKIMQUEUE",
-  "DKIMSIGN",
-  "DKSIGN",
   "QMAILQUEUE",
   "QS_SPAMASSASSIN",
   "SIMSCAN_DEBUG",

@@ -102,3 +102,11 @@ test('every plugin’s own rules are documented on the rules page, every setting
   const settings = await readFile(join(ROOT, 'docs/settings.md'), 'utf8');
   for (const name of SETTING_NAMES) assert.ok(settings.includes(`\`${name}\``), name);
 });
+
+test('postern-queue is told of no variable twice', async () => {
+  const names = Array.from(
+    (await readFile(join(ROOT, 'native/environment.h'), 'latin1')).matchAll(/^ {2}"(\w+)",$/gm),
+    ([, name]) => name,
+  );
+  assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
+});

@@ -27,7 +27,7 @@ export const TOLD_VARIABLES: readonly (readonly [whose: string, names: readonly 
   ['qmail-inject', ['MAILHOST', 'MAILUSER', 'QMAILHOST', 'QMAILNAME', 'QMAILUSER']],
   [
     'the chain of queue programs, and the filters in it',
-    ['DKIMQUEUE', 'DKIMSIGN', 'DKSIGN', 'QMAILQUEUE', 'QS_SPAMASSASSIN', 'SIMSCAN_DEBUG'],
+    ['QMAILQUEUE', 'QS_SPAMASSASSIN', 'SIMSCAN_DEBUG'],
   ],
 ];
 

@@ -140,9 +140,13 @@ test('all checks read the corpus: nothing breaks, no error lacks a reason, hones
   assert.equal(gateway.log('worker-ready').length, 2, 'no worker was replaced');
   assert.deepEqual(gateway.log('worker-died'), []);
 
-  const checks = PLUGINS.filter(plugin => plugin.message !== undefined).map(plugin => plugin.name);
+  // The others ask somebody, and are off here.
+  const reading = PLUGINS.filter(plugin => plugin.message !== undefined && plugin.tier === 'local');
+  const checks = reading.map(plugin => plugin.name);
   for (const [name, { findings }] of records) {
-    const ran = findings.filter(one => one.stage === 'message' && one.state !== 'skipped');
+    const ran = findings.filter(
+      one => one.stage === 'message' && one.state !== 'skipped' && checks.includes(one.plugin),
+    );
     assert.deepEqual([...new Set(ran.map(one => one.plugin))].toSorted(), checks.toSorted(), name);
     for (const one of findings.filter(finding => finding.state === 'error')) {
       assert.notEqual(one.detail ?? '', '', `${name}: ${one.rule} could not find out, and does not say why`);

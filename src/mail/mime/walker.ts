@@ -301,9 +301,11 @@ export class Walker implements BodySink {
       strict.write(headerBytes);
       frame.sinks.push(new ForkSink(this.#reading, strict, entity.place));
     }
-    if (frame.kind === 'message')
+    if (frame.kind === 'message') {
+      // What is odd about these lines is odd about the part, and not about the message in it.
+      this.#checkLines(base + bodyStart);
       this.#beginEntity({ parent: frame.node, place: `${frame.node.place}.1`, inDigest: false });
-    else if (frame.kind === 'multipart') this.#around(frame, base + bodyStart);
+    } else if (frame.kind === 'multipart') this.#around(frame, base + bodyStart);
   }
 
   /** Puts a part on the stack, with everybody who reads its body. */

@@ -91,6 +91,15 @@ test('mail of any lines: the same in any pieces, by any block', async () => {
   );
 });
 
+test('a bare line end between a part’s header and the message in it is the part’s, by any block', async () => {
+  const bytes = Buffer.from('Content-Type: message/rfc822\r\n\nSubject: x\r\n\r\n');
+  for (const block of [1, 7, 16 * 1024])
+    assert.deepEqual(
+      (await walked([bytes], block)).anomalies.map(({ rule, place }) => `${rule} ${place}`),
+      ['MIME_BARE_LF 1'],
+    );
+});
+
 /** A well formed part, and the names in it. */
 interface Made {
   readonly text: string;
