@@ -108,5 +108,5 @@ test('postern-queue is told of no variable twice', async () => {
     (await readFile(join(ROOT, 'native/environment.h'), 'latin1')).matchAll(/^ {2}"(\w+)",$/gm),
     ([, name]) => name,
   );
-  assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
+  assert.equal(new Set(names).size, names.length);
 });

@@ -25,10 +25,7 @@ export const TOLD_VARIABLES: readonly (readonly [whose: string, names: readonly 
     ['AUTHINFO', 'HELO', 'RECIPIENT', 'REMOTE_USER', 'SENDER', 'SMTPAUTHUSER', 'SMTPHELO'],
   ],
   ['qmail-inject', ['MAILHOST', 'MAILUSER', 'QMAILHOST', 'QMAILNAME', 'QMAILUSER']],
-  [
-    'the chain of queue programs, and the filters in it',
-    ['QMAILQUEUE', 'QS_SPAMASSASSIN', 'SIMSCAN_DEBUG'],
-  ],
+  ['the chain of queue programs, and the filters in it', ['QMAILQUEUE', 'QS_SPAMASSASSIN', 'SIMSCAN_DEBUG']],
 ];
 
 /** The list as postern-queue is compiled with it (native/environment.h); `ours` are the variables of our settings. */
