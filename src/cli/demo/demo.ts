@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -144,8 +145,10 @@ async function withRecords(
   store: string,
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const journal = openSqliteJournalReadOnly(store);
   const deadline = performance.now() + RECORD_MS;
+  // Made with the first record, a moment after the first reply.
+  while (!existsSync(store) && performance.now() < deadline) await pause(POLL_MS, undefined, { signal });
+  const journal = openSqliteJournalReadOnly(store);
   const record = async (id: string): Promise<VerdictRecord> => {
     for (;;) {
       const found = await journal.byId(id);

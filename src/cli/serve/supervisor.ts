@@ -154,7 +154,10 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       },
     );
 
+    let finishing = false;
     const finish = async () => {
+      if (finishing) return;
+      finishing = true;
       tester.close();
       await Promise.all([journal.close(), keeper.close(), status.close()]);
       log.flush();
@@ -238,6 +241,10 @@ export async function supervise(options: PlaceOptions): Promise<number> {
       // A start that cannot succeed is told to whoever started us, who may try again.
       if (!everReady) return drain(111);
       setTimeout(() => draining || fork(), lived < INFANCY_MS ? RESPAWN_DELAY_MS : 0);
+    });
+    // A process may be seen to end before the last of what it has told is read.
+    cluster.on('disconnect', () => {
+      if (draining && workers().length === 0) void finish();
     });
     process.on('SIGTERM', () => drain(0));
     process.on('SIGINT', () => drain(0));

@@ -183,6 +183,8 @@ async function work(): Promise<void> {
     store.flush();
     store.close();
     log.flush();
+    // What still waits in the pipe to a busy supervisor is lost with this process.
+    await delivered();
     if (process.connected) process.disconnect();
     process.exit(0);
   }
@@ -208,6 +210,16 @@ function watchFiles(look: () => Promise<void>, problem: (error: unknown) => void
   }, WATCH_MS);
   timer.unref();
   return timer;
+}
+
+/** Ends when everything that was told so far has gone to the supervisor, or it has gone itself. */
+function delivered(): Promise<void> {
+  return new Promise(resolve => {
+    if (!process.connected) return resolve();
+    const last: FromWorker = { kind: 'journal', batch: [] };
+    process.send?.(last, undefined, undefined, () => resolve());
+    process.once('disconnect', () => resolve());
+  });
 }
 
 function tell(message: FromWorker): void {
